@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# Options, and the interface target stein_flags that carries the flags of every unit of this project.
+
+option(STEIN_TESTS "Build the tests (needs Catch2 2.13)" ${PROJECT_IS_TOP_LEVEL})
+option(STEIN_WERROR "Warnings are errors" OFF)
+option(STEIN_CUDA "Build the CUDA device" OFF)
+set(STEIN_SANITIZE "" CACHE STRING "Sanitizers, a list: address;undefined or thread")
+foreach(extra PNG JPEG XSIMD PROGRAM)
+  option(STEIN_WITH_${extra} "Use ${extra} where it is found" ON)
+endforeach()
+
+if(STEIN_CUDA)
+  message(FATAL_ERROR "STEIN_CUDA=ON: the CUDA device comes with a later version of stein; configure with -DSTEIN_CUDA=OFF")
+endif()
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+# Host code gains nothing measurable from -O3 and compiles slower; the SIMD units ask for -O3 themselves.
+if(CMAKE_CXX_FLAGS_RELEASE STREQUAL "-O3 -DNDEBUG")
+  set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+add_library(stein_flags INTERFACE)
+target_compile_features(stein_flags INTERFACE cxx_std_20)
+# No contraction outside GEMM and convolution kernels: results must not depend on the compiler's mood.
+target_compile_options(stein_flags INTERFACE -ffp-contract=off)
+if(PROJECT_IS_TOP_LEVEL)
+  target_compile_options(stein_flags INTERFACE -Wall -Wextra -Wpedantic $<$<BOOL:${STEIN_WERROR}>:-Werror>)
+endif()
+
+# Level names are used in file names, in -DSTEIN_UNIT=<level> and as namespaces. Never -march=native: machines change.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  set(STEIN_LEVELS v2 v3 v4)
+  target_compile_definitions(stein_flags INTERFACE STEIN_LEVELS_X86=1)
+  set(STEIN_BASELINE_FLAGS -march=x86-64-v2)
+  set(STEIN_LEVEL_FLAGS_v2 -march=x86-64-v2)
+  set(STEIN_LEVEL_FLAGS_v3 -march=x86-64-v3)
+  set(STEIN_LEVEL_FLAGS_v4 -march=x86-64-v4 -mprefer-vector-width=512)
+else()
+  set(STEIN_LEVELS generic)
+  target_compile_definitions(stein_flags INTERFACE STEIN_LEVELS_GENERIC=1)
+  set(STEIN_BASELINE_FLAGS "")
+  set(STEIN_LEVEL_FLAGS_generic "")
+endif()
+# Optimise the SIMD units unless the build type asks for none.
+set(STEIN_SIMD_FLAGS $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 sees uninitialised values in its own AVX-512 headers.
+  list(APPEND STEIN_SIMD_FLAGS -Wno-uninitialized -Wno-maybe-uninitialized)
+endif()
+
+if(STEIN_SANITIZE)
+  string(REPLACE ";" "," stein_sanitizers "${STEIN_SANITIZE}")
+  string(REPLACE "+" "," stein_sanitizers "${stein_sanitizers}")
+  set(stein_sanitize_flags -fsanitize=${stein_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_compile_options(stein_flags INTERFACE ${stein_sanitize_flags})
+  target_link_options(stein_flags INTERFACE -fsanitize=${stein_sanitizers})
+  # Instrumented code: a third of the compile time of -O3, and the checks are the point.
+  set(CMAKE_CXX_FLAGS_RELEASE "-O1 -DNDEBUG")
+  list(REMOVE_ITEM STEIN_SIMD_FLAGS $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+endif()
