@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Counted buffers and the caching allocator behind them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/counted.h"
+#include "tensor/detail/small_alloc.h"
+#include "tensor/device.h"
+
+namespace stein {
+
+/// What the allocator holds, in bytes. Live = in use by tensors (rounded up to the allocator's block sizes),
+/// cached = kept for the next request.
+struct MemoryStats {
+  std::int64_t live_bytes, peak_bytes, cached_bytes, live_blocks;
+};
+MemoryStats memory_stats();
+/// Starts a new measurement: peak_bytes becomes live_bytes.
+void reset_peak_memory();
+/// Requests that would lift live_bytes above `bytes` throw as if memory had run out.
+void set_memory_limit(std::int64_t bytes);
+/// Gives all cached blocks back to the system.
+void empty_cache();
+
+/// A buffer of `bytes` bytes, 64-byte aligned, uninitialised. Throws Error when memory runs out.
+/// `version` counts the writes after creation: autograd compares it to find stale saved tensors.
+class Storage final : public Counted {
+ public:
+  STEIN_SMALL_OBJECT
+  explicit Storage(std::int64_t bytes);
+  ~Storage() override;
+  Storage(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  std::int64_t bytes() const { return bytes_; }
+  std::uint32_t version() const { return version_.load(std::memory_order_acquire); }
+  void bump_version() { version_.fetch_add(1, std::memory_order_acq_rel); }
+
+ private:
+  void* data_;
+  std::int64_t bytes_;
+  std::atomic<std::uint32_t> version_{0};
+};
+void small_free(void* p, std::size_t bytes);
+
+}  // namespace stein

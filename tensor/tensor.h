@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// The handle that users hold. Members that record a derivative are declared here and defined in ops/.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "tensor/counted.h"
+#include "tensor/detail/small_alloc.h"
+#include "tensor/device.h"
+#include "tensor/dtype.h"
+#include "tensor/index.h"
+#include "tensor/shape.h"
+#include "tensor/storage.h"
+
+namespace stein {
+
+class Node;
+class Tensor;
+
+/// What tensor/ knows of an autograd node: that it is shared.
+class GraphNode : public Counted {};
+
+/// The shared descriptor behind a handle: a strided window on a storage, and the node that made it.
+struct TensorImpl final : Counted {
+  STEIN_SMALL_OBJECT
+  Ref<Storage> storage;
+  std::int64_t offset = 0, numel = 1;  // in elements
+  Shape shape;
+  Strides strides;
+  DType dtype = f32;
+  Device device;
+  bool contiguous = true;  // row-major without gaps; axes of size 1 have no say
+  Ref<GraphNode> node;     // null: a constant
+  int output = 0;          // which output of `node`
+};
+
+/// An n-dimensional array: a cheap value handle over a shared descriptor. Copying a Tensor copies the handle, not the
+/// elements; views (slices, permutations, expansions) share their storage. A default-made Tensor is undefined.
+/// C++ numbers convert to rank-0 tensors only inside operators, where they take the other operand's dtype.
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Ref<TensorImpl> impl) : impl_(std::move(impl)) {}
+
+  bool defined() const { return static_cast<bool>(impl_); }
+  const Shape& shape() const { return impl().shape; }
+  /// In elements; 0 along an expanded axis.
+  const Strides& strides() const { return impl().strides; }
+  std::int64_t size(int axis) const { return impl().shape[axis]; }
+  int rank() const { return impl().shape.rank(); }
+  std::int64_t numel() const { return impl().numel; }
+  DType dtype() const { return impl().dtype; }
+  const Device& device() const { return impl().device; }
+  /// Row-major without gaps.
+  bool is_contiguous() const { return impl().contiguous; }
+  /// Rank 4 and stored N, H, W, C without gaps (axes of size 1 have no say).
+  bool is_channels_last() const;
+
+  /// First element. T must be the C++ type of dtype(); throws Error otherwise.
+  template <class T>
+  const T* data() const {
+    check_type(dtype_of<T>());
+    return static_cast<const T*>(raw());
+  }
+  /// The same for writing: raises the storage's version, and throws Error when the tensor is recorded.
+  template <class T>
+  T* mutable_data() {
+    check_type(dtype_of<T>());
+    check_writable();
+    return static_cast<T*>(const_cast<void*>(raw()));
+  }
+  const void* raw() const {
+    return static_cast<const char*>(impl().storage->data()) +
+           impl().offset * static_cast<std::int64_t>(size_of(dtype()));
+  }
+
+  /// The value of a tensor with one element, converted to T.
+  template <class T = double>
+  T item() const {
+    return static_cast<T>(item_as_double());
+  }
+  /// All elements in logical (row-major) order. T must be the C++ type of dtype().
+  template <class T>
+  std::vector<std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>> to_vector() const;
+
+  // ---- autograd ----
+  /// True when derivatives flow to this tensor: a leaf marked by requires_grad_() or the result of a recorded op.
+  bool requires_grad() const { return defined() && static_cast<bool>(impl_->node); }
+  bool is_leaf() const;
+  /// Makes a constant a leaf whose derivative can be asked for (or, with false, a leaf a constant again).
+  /// Throws Error for integer dtypes and for results of recorded ops.
+  Tensor& requires_grad_(bool on = true);
+  /// What backward() has accumulated for this leaf, detached; undefined before.
+  Tensor grad() const;
+  void set_grad(const Tensor& value);
+  /// The same elements without history.
+  Tensor detach() const;
+  /// Accumulates d(this)/d(leaf) into grad() of every leaf; `cotangent` may be left out for one element.
+  void backward(const Tensor& cotangent = {}) const;
+
+  // ---- copies and in-place writes (never recorded; refused on recorded tensors) ----
+  /// A fresh row-major copy, without history.
+  Tensor clone() const;
+  /// Elementwise copy with broadcasting; dtypes must agree. Raises the version of this storage.
+  Tensor& copy_(const Tensor& source);
+  Tensor& fill_(double value);
+  Tensor& zero_() { return fill_(0); }
+
+  // ---- recorded members, defined in ops/ ----
+  Tensor contiguous() const;     ///< row-major; itself when it already is
+  Tensor channels_last() const;  ///< rank 4, stored N, H, W, C; itself when it already is
+  Tensor to(DType dtype) const;
+  Tensor to(const Device& device) const;
+  Tensor reshape(const Shape& shape) const;  ///< one size may be -1
+  Tensor permute(const Axes& axes) const;
+  Tensor transpose(int axis0 = -2, int axis1 = -1) const;
+  Tensor expand(const Shape& shape) const;
+  Tensor squeeze(int axis) const;
+  Tensor unsqueeze(int axis) const;
+  Tensor flatten(int first = 0, int last = -1) const;
+  Tensor sum(const Axes& axes = {}, bool keepdim = false) const;
+  Tensor mean(const Axes& axes = {}, bool keepdim = false) const;
+
+  /// NumPy-like indexing: x[2], x[-1]; x["1:5, :, ::2"]; x(slice(1, 5), all, -1), x(ellipsis, newaxis).
+  Tensor operator[](std::int64_t index) const;
+  template <std::size_t N>
+  Tensor operator[](const char (&text)[N]) const {
+    return at(parse_indices(text));
+  }
+  template <class... I>
+  Tensor operator()(const I&... index) const {
+    return at({Index(index)...});
+  }
+  Tensor at(const std::vector<Index>& indices) const;
+
+  Tensor operator-() const;
+
+  TensorImpl& impl() const {
+    if (!impl_) undefined();
+    return *impl_;
+  }
+  const Ref<TensorImpl>& handle() const { return impl_; }
+
+ private:
+  [[noreturn]] static void undefined();
+  void check_type(DType asked) const;
+  void check_writable();
+  double item_as_double() const;
+
+  Ref<TensorImpl> impl_;
+};
+
+using Tensors = std::vector<Tensor>;
+
+/// "f32 (2, 3)" (and the device when it is not the cpu), for error messages.
+std::string describe(const Tensor& t);
+std::string describe(const Tensors& ts);
+
+// ---- creation ----
+/// Uninitialised, row-major.
+Tensor empty(const Shape& shape, DType dtype = f32, const Device& device = cpu);
+/// Uninitialised, with the given dense strides (a permutation of row-major).
+Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, const Device& device = cpu);
+/// Uninitialised rank-4 tensor (N, C, H, W), stored channels-last.
+Tensor empty_channels_last(const Shape& shape, DType dtype, const Device& device = cpu);
+Tensor zeros(const Shape& shape, DType dtype = f32, const Device& device = cpu);
+Tensor ones(const Shape& shape, DType dtype = f32, const Device& device = cpu);
+Tensor full(const Shape& shape, double value, DType dtype = f32, const Device& device = cpu);
+Tensor zeros_like(const Tensor& t);
+Tensor ones_like(const Tensor& t);
+Tensor eye(std::int64_t n, DType dtype = f32);
+/// start, start + step, ... below stop.
+Tensor arange(double start, double stop, double step = 1, DType dtype = f32);
+inline Tensor arange(std::int64_t n) { return arange(0, static_cast<double>(n), 1, i64); }
+Tensor linspace(double first, double last, std::int64_t count, DType dtype = f32);
+/// A rank-0 tensor.
+Tensor scalar(double value, DType dtype = f32);
+/// Copies host values given in logical order; their number must be numel(shape).
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape);
+Tensor from_bytes(const void* source, const Shape& shape, DType dtype);
+/// tensor({{1, 2}, {3, 4}}) for small literals, f32 unless said otherwise.
+Tensor tensor(std::initializer_list<double> values, DType dtype = f32);
+Tensor tensor(std::initializer_list<std::initializer_list<double>> values, DType dtype = f32);
+
+/// A view of the same storage (no history, no bounds given up: throws Error when it would leave the storage).
+Tensor as_strided(const Tensor& t, const Shape& shape, const Strides& strides, std::int64_t offset);
+
+/// True when both have the same shape, dtype and elements (NaN equals NaN).
+bool equal(const Tensor& a, const Tensor& b);
+/// |a - b| <= atol + rtol |b| everywhere, same shape and dtype.
+bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8);
+
+}  // namespace stein

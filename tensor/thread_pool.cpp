@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "tensor/thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tensor/blas.h"
+#include "tensor/error.h"
+
+namespace stein {
+namespace {
+
+using Body = std::function<void(std::int64_t, std::int64_t)>;
+
+thread_local bool inside_pool = false;
+
+// One parallel_for call. Threads take range numbers from `next` until none is left.
+struct Job {
+  const Body* body;
+  std::int64_t n, grain, ranges;
+  std::atomic<std::int64_t> next{0};
+  std::exception_ptr error;
+  std::mutex error_mutex;
+
+  void work() {
+    for (std::int64_t r; (r = next.fetch_add(1, std::memory_order_relaxed)) < ranges;) {
+      try {
+        (*body)(r * grain, std::min(n, (r + 1) * grain));
+      } catch (...) {
+        std::lock_guard lock(error_mutex);
+        if (!error) error = std::current_exception();
+        next.store(ranges);
+      }
+    }
+  }
+};
+
+class Pool {
+ public:
+  Pool() { start(default_threads()); }
+  ~Pool() { stop(); }
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void resize(int n) {
+    std::lock_guard caller(callers_);
+    stop();
+    start(n);
+  }
+
+  void run(Job& job) {
+    std::unique_lock caller(callers_, std::try_to_lock);
+    if (!caller || workers_.empty()) {  // the pool serves another thread: do the work here
+      job.work();
+      return;
+    }
+    {
+      std::lock_guard lock(mutex_);
+      job_ = &job;
+      busy_ = static_cast<int>(workers_.size());
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    job.work();
+    // Workers end within one range of each other, usually microseconds: spin a little before sleeping.
+    for (int i = 0; i < kSpin && busy_.load(std::memory_order_acquire) != 0; ++i) relax();
+    if (busy_.load(std::memory_order_acquire) != 0) {
+      std::unique_lock lock(mutex_);
+      done_.wait(lock, [&] { return busy_.load() == 0; });
+    }
+    job_ = nullptr;
+  }
+
+ private:
+  static constexpr int kSpin = 4000;
+
+  static void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  static int default_threads() {
+    if (const char* s = std::getenv("STEIN_THREADS")) {
+      const int n = std::atoi(s);
+      if (n >= 1 && n <= 1024) return n;
+    }
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+
+  void start(int n) {
+    stopping_ = false;
+    const auto seen = generation_.load();
+    for (int i = 1; i < n; ++i) workers_.emplace_back([this, seen] { loop(seen); });
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      generation_.fetch_add(1);
+    }
+    wake_.notify_all();
+    for (auto& w : workers_) w.join();
+    workers_.clear();
+  }
+
+  void loop(std::uint64_t seen) {
+    inside_pool = true;
+    detail::blas_thread_started();
+    for (;;) {
+      for (int i = 0; i < kSpin && generation_.load(std::memory_order_acquire) == seen; ++i) relax();
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return generation_.load() != seen; });
+        seen = generation_.load();
+        if (stopping_) return;
+      }
+      job_->work();
+      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        std::lock_guard lock(mutex_);
+        done_.notify_one();
+      }
+    }
+  }
+
+  std::mutex callers_;  // held by the one thread whose job the pool works on
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<int> busy_{0};
+  Job* job_ = nullptr;
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+Pool& pool() {
+  static Pool p;
+  return p;
+}
+
+}  // namespace
+
+int num_threads() { return pool().threads(); }
+
+void set_num_threads(int n) {
+  if (n < 1) fail("set_num_threads", "at least 1 thread", std::to_string(n));
+  pool().resize(n);
+}
+
+void parallel_for(std::int64_t n, std::int64_t grain, const Body& body) {
+  if (n <= 0) return;
+  if (grain < 1) grain = 1;
+  Job job{&body, n, grain, (n + grain - 1) / grain, {}, {}, {}};
+  if (job.ranges == 1) return body(0, n);
+  if (inside_pool)
+    job.work();
+  else {
+    inside_pool = true;
+    pool().run(job);
+    inside_pool = false;
+  }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+}  // namespace stein
