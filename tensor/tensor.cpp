@@ -235,13 +235,16 @@ Tensor tensor(std::initializer_list<double> values, DType dtype) {
 Tensor tensor(std::initializer_list<std::initializer_list<double>> values, DType dtype) {
   const auto columns = values.size() ? values.begin()->size() : 0;
   Tensor r = empty({static_cast<std::int64_t>(values.size()), static_cast<std::int64_t>(columns)}, dtype);
-  std::int64_t i = 0;
-  for (const auto& row : values) {
+  for (const auto& row : values)
     if (row.size() != columns)
       fail("tensor", "rows of equal length",
            "rows of " + std::to_string(columns) + " and " + std::to_string(row.size()));
-    r[i++].copy_(tensor(row, dtype));
-  }
+  visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* p = r.mutable_data<T>();
+    for (const auto& row : values)
+      p = std::transform(row.begin(), row.end(), p, [](double v) { return static_cast<T>(v); });
+  });
   return r;
 }
 
