@@ -36,7 +36,7 @@ const stein::detail::BuildInfo& stein::detail::build_info() {
 }
 ")
 
-set(libraries stein::openblas fmt::fmt ZLIB::ZLIB Threads::Threads)
+set(libraries stein::openblas fmt::fmt ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 set(definitions "")
 if(STEIN_HAVE_PNG)
   list(APPEND libraries PNG::PNG)
