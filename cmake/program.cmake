@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The program `stein` (target stein_program), the benchmarks of tools/bench and the examples; the latter two only when asked for:
-# `ninja bench` and `ninja examples`, or one by its name (bench_<file>, example_<file>).
+# The program `stein` (target stein_program), the benchmarks of tools/bench and the examples; the latter two with the tests, or
+# when asked for: `ninja bench` and `ninja examples`, or one by its name (bench_<file>, example_<file>).
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/*.cpp")
 list(FILTER sources EXCLUDE REGEX "/tools/bench/")
@@ -16,7 +16,11 @@ endif()
 # stein_extra(<prefix> <all target> <folder>): one executable per .cpp file of the folder.
 function(stein_extra prefix all folder)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
-  add_custom_target(${all})
+  set(in_all "")
+  if(STEIN_TESTS AND NOT STEIN_SANITIZE)
+    set(in_all ALL)
+  endif()
+  add_custom_target(${all} ${in_all})
   foreach(source IN LISTS sources)
     get_filename_component(name "${source}" NAME_WE)
     add_executable(${prefix}_${name} EXCLUDE_FROM_ALL "${source}")
