@@ -164,6 +164,20 @@ TEST_CASE("plane kernels: moments and sums", "[kernels]") {
   }
 }
 
+TEST_CASE("plane kernels: rounding does not grow with the plane", "[kernels]") {
+  const int64_t pixels = 200000, c = 16;  // one running sum would be off by thousands of roundings, all of one sign
+  Guarded<float> x(std::vector<float>(static_cast<size_t>(pixels * c), 0.1F)), mean(c), variance(c);
+  Guarded<char> scratch(plane_scratch_bytes()(c, sizeof(float)));
+  each_simd_level([&](const char* level) {
+    INFO(level);
+    plane_moments_f32()({1, pixels, c, x.data(), mean.data(), variance.data(), 0, 1, scratch.data()});
+    for (int64_t k = 0; k < c; ++k) {
+      CHECK(close(mean[k], static_cast<double>(0.1F), 0.1, 40));
+      CHECK(variance[k] <= 1e-11F);
+    }
+  });
+}
+
 TEST_CASE("plane kernels: affine maps, with parts absent, in place, with elu", "[kernels]") {
   std::mt19937 generator(42);
   for (int trial = 0; trial < 30; ++trial) {
