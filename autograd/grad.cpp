@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// Reverse mode. Everything rests on two facts: a rule is made of ops, so recording the backward pass is nothing
+// special; and an input's node is always older than its user's, so walking from the newest to the oldest meets every
+// node after all its users, when its cotangent is complete.
+#include "autograd/grad.h"
+
+#include "autograd/rule.h"
+#include "autograd/walk.h"
+
+namespace stein {
+namespace {
+
+using detail::engine_add;
+using detail::engine_stack;
+using detail::engine_sum_to;
+
+class OrderGuard {
+ public:
+  explicit OrderGuard(int order) : before_(detail::current_order) { detail::current_order = order; }
+  ~OrderGuard() { detail::current_order = before_; }
+
+ private:
+  int before_;
+};
+
+Tensor start_cotangent(const Tensor& output, const Tensors& given, std::size_t i, int batched) {
+  if (!output.requires_grad())
+    fail("grad", "outputs that were recorded", describe(output) + ", a constant",
+         "does it depend on a tensor with requires_grad_()? integer and bool results have no gradient");
+  if (i < given.size() && given[i].defined()) {
+    const Tensor& c = given[i];
+    if (c.dtype() != output.dtype() || c.rank() != output.rank() + batched ||
+        c.shape().slice(batched, c.rank()) != output.shape())
+      fail("grad",
+           "a cotangent " + std::string(name_of(output.dtype())) + " of " + std::to_string(batched) +
+               " batch axes + output shape " + to_string(output.shape()),
+           describe(c), "batched says how many leading axes are a batch of cotangents");
+    return c;
+  }
+  if (output.numel() != 1 || batched)
+    fail("grad", "a cotangent for an output with more than one element", "none for " + describe(output),
+         "reduce the output to a scalar, or pass cotangents");
+  return ones_like(output);
+}
+
+// One lead index after the other, for ops whose rules cannot take a batch of cotangents.
+Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std::uint64_t wanted) {
+  Shape batch;
+  for (const auto& c : cotangents)
+    if (c.defined()) batch = c.shape().slice(0, lead);
+  const auto n = numel(batch);
+  std::vector<Tensors> parts(static_cast<std::size_t>(node.inputs.size()));
+  for (std::int64_t b = 0; b < n; ++b) {
+    Tensors one;
+    for (int j = 0; j < node.outputs.size(); ++j) {
+      const auto& c = cotangents[static_cast<std::size_t>(j)];
+      one.push_back(c.defined() ? c.reshape(Shape{n} + node.outputs[j].shape)[b] : Tensor{});
+    }
+    auto r = node.op->vjp(node, one, 0, wanted);
+    for (std::size_t k = 0; k < parts.size(); ++k)
+      if (r[k].defined()) parts[k].push_back(engine_sum_to(r[k], node.inputs[static_cast<int>(k)].shape));
+  }
+  Tensors r(parts.size());
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    const auto& shape = node.inputs[static_cast<int>(k)].shape;
+    if (n == 0 && wanted & bit(static_cast<int>(k))) r[k] = zeros(batch + shape, node.inputs[static_cast<int>(k)].dtype);
+    else if (!parts[k].empty()) r[k] = engine_stack(parts[k]).reshape(batch + shape);
+  }
+  return r;
+}
+
+}  // namespace
+
+Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options) {
+  const int lead = options.batched;
+  if (!options.cotangents.empty() && options.cotangents.size() != outputs.size())
+    fail("grad", "one cotangent for each of " + std::to_string(outputs.size()) + " outputs", std::to_string(options.cotangents.size()));
+  NoGrad guard(!options.create_graph);
+  const bool free_kept = !options.retain_graph.value_or(options.create_graph);
+
+  std::vector<Edge> from;
+  for (std::size_t i = 0; i < outputs.size(); ++i) from.push_back(edge_of(outputs[i]));
+  const Walk walk(from, inputs);
+  Tensors cotangent(static_cast<std::size_t>(walk.slots()));  // of every output of every node
+  auto accumulate = [&](int slot, Tensor value) {
+    Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
+    sum = sum.defined() ? engine_add(sum, value) : std::move(value);
+  };
+  Shape batch;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    Tensor start = start_cotangent(outputs[i], options.cotangents, i, lead);
+    batch = start.shape().slice(0, lead);
+    if (const int slot = walk.slot(from[i]); slot >= 0) accumulate(slot, std::move(start));
+  }
+
+  std::vector<int> wanted_slot;
+  for (const auto& e : inputs) wanted_slot.push_back(walk.slot(e));
+  Tensors result(inputs.size());
+
+  for (int i = walk.size() - 1; i >= 0; --i) {
+    if (!walk.reaches(i)) continue;
+    Node& node = walk.node(i);
+    Tensors mine(static_cast<std::size_t>(node.outputs.size()));
+    bool any = false;
+    for (std::size_t j = 0; j < mine.size(); ++j) {
+      const int slot = walk.first_slot(i) + static_cast<int>(j);
+      mine[j] = std::move(cotangent[static_cast<std::size_t>(slot)]);
+      any = any || mine[j].defined();
+      for (std::size_t w = 0; w < wanted_slot.size(); ++w)
+        if (wanted_slot[w] == slot) result[w] = mine[j];
+    }
+    if (!any || node.is_leaf()) continue;
+
+    std::uint64_t wanted = 0;
+    for (int k = 0; k < node.inputs.size(); ++k)
+      if (walk.slot(node.inputs[k].edge) >= 0) wanted |= bit(k);
+    if (!wanted) continue;  // a wanted intermediate result with nothing wanted behind it
+    OrderGuard order(node.order + 1);
+    Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, mine, lead, wanted)
+                                                   : node.op->vjp(node, mine, lead, wanted);
+    for (int k = 0; k < node.inputs.size(); ++k) {
+      const auto& input = node.inputs[k];
+      const int slot = walk.slot(input.edge);
+      Tensor& g = back[static_cast<std::size_t>(k)];
+      if (slot < 0 || !g.defined()) continue;
+      if (g.dtype() != input.dtype)
+        fail("grad", "rule " + std::to_string(k) + " of op " + node.name() + " to return " + std::string(name_of(input.dtype)), describe(g));
+      const Shape target = batch + input.shape;
+      accumulate(slot, g.shape() == target ? std::move(g) : engine_sum_to(g, target));  // broadcasting is undone here, once
+    }
+    if (free_kept) node.free_kept();
+  }
+  return result;
+}
+
+Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options) {
+  std::vector<Edge> edges;
+  for (const auto& t : inputs) {
+    if (!t.requires_grad())
+      fail("grad", "inputs that require a gradient", describe(t) + ", a constant", "call requires_grad_() before the forward pass");
+    edges.push_back(edge_of(t));
+  }
+  Tensors r = detail::grad_edges(outputs, edges, options);
+  Shape batch;
+  for (const auto& c : options.cotangents)
+    if (c.defined()) batch = c.shape().slice(0, options.batched);
+  for (std::size_t i = 0; i < r.size(); ++i)
+    if (!r[i].defined()) r[i] = zeros(batch + inputs[i].shape(), inputs[i].dtype(), inputs[i].device());
+  return r;
+}
+
+Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options) {
+  return grad(Tensors{output}, Tensors{input}, options)[0];
+}
+
+void Tensor::backward(const Tensor& cotangent) const {
+  const Edge start = edge_of(*this);
+  const Walk walk({&start, 1}, {});
+  std::vector<Edge> leaves;
+  for (int i = 0; i < walk.size(); ++i)
+    if (walk.node(i).is_leaf()) leaves.push_back({Ref<Node>(&walk.node(i)), 0});
+  GradOptions options;
+  options.cotangents = {cotangent};
+  Tensors g = detail::grad_edges({*this}, leaves, options);
+  NoGrad guard;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    Tensor& sum = leaves[i].node->grad;
+    if (g[i].defined()) sum = sum.defined() ? engine_add(sum, g[i]) : g[i].detach();
+  }
+}
+
+}  // namespace stein

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The part of a graph that lies between some outputs and some inputs. The engine walks it backwards, forward mode and
+// the graph printer walk it forwards.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "autograd/detail/node_map.h"
+#include "autograd/node.h"
+
+namespace stein {
+
+class Walk {
+ public:
+  /// All nodes from which `from` was made and which depend on an edge of `wanted`. With `wanted` empty: the whole graph.
+  Walk(std::span<const Edge> from, std::span<const Edge> wanted);
+
+  /// Number of nodes; node(0) is the oldest, so inputs come before their users.
+  int size() const { return static_cast<int>(nodes_.size()); }
+  Node& node(int i) const { return *nodes_[static_cast<std::size_t>(i)]; }
+  /// True when node i is wanted itself or depends on a wanted one.
+  bool reaches(int i) const { return reaches_[static_cast<std::size_t>(i)]; }
+  /// Position of output `e.output` of `e.node` in an array with one entry per output of every node; -1 when the node
+  /// is outside the walk or does not reach a wanted edge.
+  int slot(const Edge& e) const {
+    const int i = e.node ? map_.find(e.node.get()) : detail::NodeMap::kAbsent;
+    return i < 0 || !reaches(i) ? -1 : first_slot(i) + e.output;
+  }
+  int first_slot(int i) const { return first_slot_[static_cast<std::size_t>(i)]; }
+  int slots() const { return slots_; }
+
+ private:
+  std::vector<Node*> nodes_;
+  std::vector<char> reaches_;
+  std::vector<int> first_slot_;
+  int slots_ = 0;
+  detail::NodeMap map_;
+};
+
+}  // namespace stein

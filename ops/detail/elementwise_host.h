@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Host units: what turns an elementwise functor into a recorded op.
+#pragma once
+
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "autograd/rule.h"
+#include "ops/ops.h"
+#include "ops/registry.h"
+
+namespace stein {
+
+namespace host {
+
+struct ElementwiseBase : ::stein::ElementwiseBase {
+  static constexpr Takes takes = Takes::floating;
+  static constexpr bool predicate = false;
+  static constexpr bool numbers_only = false;
+  static constexpr bool first_is_bool = false;
+};
+struct Unary : ElementwiseBase {
+  static constexpr int arity = 1;
+};
+struct Binary : ElementwiseBase {
+  static constexpr int arity = 2;
+};
+struct Ternary : ElementwiseBase {
+  static constexpr int arity = 3;
+};
+
+}  // namespace host
+
+namespace detail {
+
+struct ElementwiseTraits {
+  const char* name;
+  bool predicate, first_is_bool;
+};
+/// Runs a kernel over broadcast operands; the result takes the layout of a channels-last operand.
+Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels& kernels, const void* op,
+                       std::span<const Tensor* const> inputs);
+
+/// An axis (negative, in the broadcast shape) of size > 1 along which every operand is the same: has size 1, is
+/// missing, or is expanded (stride 0), the last at least once. 0 when there is none.
+int shared_axis(std::span<const Tensor* const> inputs);
+/// The operand's first slice along `axis` (negative), kept as size 1, where it has that axis with size > 1.
+Tensor first_slice(const Tensor& t, int axis);
+Tensor expand_axis(const Tensor& t, int axis, std::int64_t size);
+std::int64_t common_size(std::span<const Tensor* const> inputs, int axis);
+
+}  // namespace detail
+
+/// Runs an elementwise functor; autograd's record() finds this overload.
+template <class T, class... I>
+  requires std::is_base_of_v<ElementwiseBase, T> && (sizeof...(I) == T::arity)
+Tensor run(const T& op, const I&... inputs) {
+  const Tensor* in[] = {&inputs...};
+  return detail::run_elementwise({T::name, T::predicate, T::first_is_bool}, kernels_of(&op), &op, in);
+}
+
+/// Applies and records an elementwise op. Operands that are all the same along an axis are computed once and expanded.
+template <class T, class... I>
+Tensor elementwise(const T& op, const I&... inputs) {
+  const Tensor* in[] = {&inputs...};
+  if (const int axis = detail::shared_axis(in)) {
+    const auto size = detail::common_size(in, axis);
+    return detail::expand_axis(elementwise(op, detail::first_slice(inputs, axis)...), axis, size);
+  }
+  return record(op, inputs...);
+}
+
+}  // namespace stein
+
+#if defined(STEIN_LEVELS_X86)
+#define STEIN_ELEMENTWISE_LEVELS(fn) \
+  {&kernels::v2::elementwise_##fn, &kernels::v3::elementwise_##fn, &kernels::v4::elementwise_##fn}
+#define STEIN_ELEMENTWISE_EXTERN(fn)                                               \
+  namespace stein::kernels::v2 { extern const ElementwiseKernels elementwise_##fn; } \
+  namespace stein::kernels::v3 { extern const ElementwiseKernels elementwise_##fn; } \
+  namespace stein::kernels::v4 { extern const ElementwiseKernels elementwise_##fn; }
+#else
+#define STEIN_ELEMENTWISE_LEVELS(fn) {&kernels::generic::elementwise_##fn}
+#define STEIN_ELEMENTWISE_EXTERN(fn) \
+  namespace stein::kernels::generic { extern const ElementwiseKernels elementwise_##fn; }
+#endif
+
+/// Ties functor `Type` to its kernels, which the kernel units define under the name `fn`.
+#define STEIN_ELEMENTWISE(fn, Type)                                                                        \
+  STEIN_ELEMENTWISE_EXTERN(fn)                                                                             \
+  namespace stein::host {                                                                                  \
+  inline const ElementwiseKernels& kernels_of(const Type*) {                                               \
+    static constexpr PerLevel<const ElementwiseKernels*> levels STEIN_ELEMENTWISE_LEVELS(fn);              \
+    return *levels.get();                                                                                  \
+  }                                                                                                        \
+  }
+
+/// The public function of one tensor and its registration; the rest are fields of UnaryInfo.
+#define STEIN_UNARY(fn, Type, ...)                                                                  \
+  STEIN_ELEMENTWISE(fn, Type)                                                                       \
+  namespace stein {                                                                                 \
+  Tensor fn(const Tensor& x) { return elementwise(host::Type{}, x); }                               \
+  void register_##fn(OpRegistry& r) { r.add_unary(#fn, [](const Tensor& x) { return fn(x); }, UnaryInfo{__VA_ARGS__}); } \
+  }
+
+/// The same for two tensors, with BinaryInfo.
+#define STEIN_BINARY(fn, Type, ...)                                                                    \
+  STEIN_ELEMENTWISE(fn, Type)                                                                          \
+  namespace stein {                                                                                    \
+  Tensor fn(const Tensor& a, const Tensor& b) { return elementwise(host::Type{}, a, b); }              \
+  void register_##fn(OpRegistry& r) {                                                                  \
+    r.add_binary(#fn, [](const Tensor& a, const Tensor& b) { return fn(a, b); }, BinaryInfo{__VA_ARGS__}); \
+  }                                                                                                    \
+  }

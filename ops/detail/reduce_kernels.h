@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/simd.h"
+
+// out[r] = sum over j of in[r * n + j], r < rows. Eight packs of running sums, added pairwise at the end.
+STEIN_SIMD_KERNEL(sum_rows_f32, void(const float* in, float* out, std::int64_t rows, std::int64_t n))
+STEIN_SIMD_KERNEL(sum_rows_f64, void(const double* in, double* out, std::int64_t rows, std::int64_t n))
+// out[i] = sum over j of in[j * inner + i], i < inner.
+STEIN_SIMD_KERNEL(sum_columns_f32, void(const float* in, float* out, std::int64_t n, std::int64_t inner))
+STEIN_SIMD_KERNEL(sum_columns_f64, void(const double* in, double* out, std::int64_t n, std::int64_t inner))

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "ops/detail/reduce_kernels.h"
+
+#include "tensor/pack.h"
+
+namespace stein::kernels::STEIN_UNIT {
+namespace {
+
+// Blocks of at most 1024 elements are summed by 4 packs side by side; block sums are added pairwise like the carries
+// of a binary counter, so the rounding error grows with log n. The order depends on n alone.
+template <class T>
+T sum_row(const T* x, std::int64_t n) {
+  using P = Pack<T>;
+  constexpr std::int64_t w = static_cast<std::int64_t>(P::size), block = 1024;
+  T level[64];
+  std::uint64_t counter = 0;
+  while (n > 0) {
+    const std::int64_t m = n < block ? n : block;
+    P s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
+    std::int64_t i = 0;
+    for (; i + 4 * w <= m; i += 4 * w) {
+      s0 += P::load_unaligned(x + i);
+      s1 += P::load_unaligned(x + i + w);
+      s2 += P::load_unaligned(x + i + 2 * w);
+      s3 += P::load_unaligned(x + i + 3 * w);
+    }
+    for (; i + w <= m; i += w) s0 += P::load_unaligned(x + i);
+    T lanes[w];
+    ((s0 + s1) + (s2 + s3)).store_unaligned(lanes);
+    T sum = T(0);
+    for (std::int64_t j = 0; j < w; ++j) sum += lanes[j];
+    for (; i < m; ++i) sum += x[i];
+    std::uint64_t c = counter++;
+    int l = 0;
+    for (; c & 1; c >>= 1) sum = level[l++] + sum;
+    level[l] = sum;
+    x += m;
+    n -= m;
+  }
+  T total = T(0);
+  for (int l = 0; l < 64; ++l)
+    if (counter >> l & 1) total += level[l];
+  return total;
+}
+
+template <class T>
+void sum_rows(const T* in, T* out, std::int64_t rows, std::int64_t n) {
+  for (std::int64_t r = 0; r < rows; ++r) out[r] = sum_row(in + r * n, n);
+}
+
+// Column sums over bands of 128 rows, bands added one after the other: short chains of roundings, contiguous reads.
+template <class T>
+void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
+  constexpr std::int64_t band = 128, tile = 256;
+  for (std::int64_t i = 0; i < inner; ++i) out[i] = T(0);
+  for (std::int64_t i0 = 0; i0 < inner; i0 += tile) {
+    const std::int64_t width = inner - i0 < tile ? inner - i0 : tile;
+    T sum[tile];
+    for (std::int64_t j0 = 0; j0 < n; j0 += band) {
+      const std::int64_t end = n - j0 < band ? n : j0 + band;
+      for (std::int64_t i = 0; i < width; ++i) sum[i] = T(0);
+      for (std::int64_t j = j0; j < end; ++j) {
+        const T* row = in + j * inner + i0;
+        for (std::int64_t i = 0; i < width; ++i) sum[i] += row[i];
+      }
+      for (std::int64_t i = 0; i < width; ++i) out[i0 + i] += sum[i];
+    }
+  }
+}
+
+}  // namespace
+
+void sum_rows_f32(const float* in, float* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
+void sum_rows_f64(const double* in, double* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
+void sum_columns_f32(const float* in, float* out, std::int64_t n, std::int64_t inner) { sum_columns(in, out, n, inner); }
+void sum_columns_f64(const double* in, double* out, std::int64_t n, std::int64_t inner) { sum_columns(in, out, n, inner); }
+
+}  // namespace stein::kernels::STEIN_UNIT

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// Broadcasting for elementwise kernels. A kernel sees contiguous runs only: the output is cut into blocks of its
+// memory order, and an operand that does not lie the same way is first copied into a block-sized buffer.
+#include "ops/elementwise.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/detail/strided.h"
+#include "tensor/thread_pool.h"
+
+namespace stein::detail {
+namespace {
+
+constexpr std::int64_t kBlock = 1024;       // elements; at 8 bytes and 3 operands this stays in L1
+constexpr std::int64_t kGrain = 32 * kBlock;  // elements a thread takes at once
+constexpr int kMaxInputs = 3;
+
+// One operand as seen from the output's memory order.
+struct Operand {
+  const char* data;
+  std::size_t size;  // bytes of an element
+  enum { direct, constant, gathered } access;
+  detail::Walk<1> walk;
+};
+
+template <class U>
+void gather_typed(const Operand& o, std::int64_t start, std::int64_t count, U* to) {
+  const U* from = reinterpret_cast<const U*>(o.data);
+  const auto& w = o.walk;
+  std::int64_t index[Dims::kMaxRank], at = 0;
+  for (int i = 0; i < w.rank; ++i) {
+    const auto a = static_cast<std::size_t>(i);
+    index[i] = start % w.size[a];
+    start /= w.size[a];
+    at += index[i] * w.stride[a][0];
+  }
+  const auto run = w.size[0], step = w.stride[0][0];
+  while (count > 0) {
+    const auto n = std::min(count, run - index[0]);
+    if (step == 1) std::memcpy(to, from + at, static_cast<std::size_t>(n) * sizeof(U));
+    else if (step == 0) std::fill_n(to, n, from[at]);
+    else
+      for (std::int64_t i = 0; i < n; ++i) to[i] = from[at + i * step];
+    to += n;
+    count -= n;
+    at -= index[0] * step;
+    index[0] = 0;
+    for (int i = 1; i < w.rank; ++i) {
+      const auto a = static_cast<std::size_t>(i);
+      at += w.stride[a][0];
+      if (++index[i] < w.size[a]) break;
+      at -= w.stride[a][0] * w.size[a];
+      index[i] = 0;
+    }
+  }
+}
+
+void gather(const Operand& o, std::int64_t start, std::int64_t count, void* to) {
+  if (o.size == 8) gather_typed(o, start, count, static_cast<std::uint64_t*>(to));
+  else if (o.size == 4) gather_typed(o, start, count, static_cast<std::uint32_t*>(to));
+  else gather_typed(o, start, count, static_cast<std::uint8_t*>(to));
+}
+
+ElementwiseKernel kernel_for(const ElementwiseTraits& traits, const ElementwiseKernels& k, DType dtype) {
+  const ElementwiseKernel table[] = {k.f32, k.f64, k.i64, k.u8, k.boolean};
+  const auto kernel = table[static_cast<int>(dtype)];
+  if (!kernel) {
+    std::string takes;
+    for (auto t : {f32, f64, i64, u8, boolean})
+      if (table[static_cast<int>(t)]) takes += (takes.empty() ? "" : ", ") + std::string(name_of(t));
+    fail(traits.name, "a dtype of " + takes, name_of(dtype), "convert it with to(dtype)");
+  }
+  return kernel;
+}
+
+[[noreturn]] void mixed(const char* name, std::span<const Tensor* const> inputs) {
+  Tensors ts;
+  for (const auto* t : inputs) ts.push_back(*t);
+  fail(name, "operands of one dtype and device", describe(ts), "convert one with to(dtype)");
+}
+
+// Runs of the flat case: every operand lies exactly as the output does.
+void run_flat(ElementwiseKernel kernel, const void* op, void* out, std::size_t out_size, const void* const* in,
+              const std::size_t* in_size, int inputs, std::int64_t n) {
+  if (n <= kGrain) return kernel(op, out, in, n);
+  parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    const void* at[kMaxInputs];
+    for (int k = 0; k < inputs; ++k) at[k] = static_cast<const char*>(in[k]) + begin * static_cast<std::int64_t>(in_size[k]);
+    kernel(op, static_cast<char*>(out) + begin * static_cast<std::int64_t>(out_size), at, end - begin);
+  });
+}
+
+// Strides of `t` broadcast to `shape`: 0 where it is repeated.
+Strides broadcast_strides(const Tensor& t, const Shape& shape) {
+  Strides s = Dims::filled(shape.rank(), 0);
+  for (int i = 1; i <= t.rank(); ++i)
+    if (t.size(-i) != 1) s[-i] = t.strides()[-i];
+  return s;
+}
+
+}  // namespace
+
+Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels& kernels, const void* op,
+                       std::span<const Tensor* const> inputs) {
+  const int count = static_cast<int>(inputs.size());
+  const Tensor& last = *inputs.back();
+  const DType dtype = last.dtype();
+  bool flat = true;
+  for (int k = 0; k < count; ++k) {
+    const Tensor& t = *inputs[static_cast<std::size_t>(k)];
+    const DType expected = k == 0 && traits.first_is_bool ? boolean : dtype;
+    if (t.dtype() != expected || t.device() != last.device()) mixed(traits.name, inputs);
+    flat = flat && t.is_contiguous() && t.shape() == last.shape();
+  }
+  const ElementwiseKernel kernel = kernel_for(traits, kernels, dtype);
+  const DType result = traits.predicate ? boolean : dtype;
+  const void* data[kMaxInputs];
+  std::size_t sizes[kMaxInputs];
+  for (int k = 0; k < count; ++k) {
+    data[k] = inputs[static_cast<std::size_t>(k)]->raw();
+    sizes[k] = size_of(inputs[static_cast<std::size_t>(k)]->dtype());
+  }
+  if (flat) {
+    Tensor out = empty(last.shape(), result, last.device());
+    run_flat(kernel, op, const_cast<void*>(out.raw()), size_of(result), data, sizes, count, out.numel());
+    return out;
+  }
+
+  Shape shape = inputs[0]->shape();
+  for (int k = 1; k < count; ++k) shape = broadcast(traits.name, shape, inputs[static_cast<std::size_t>(k)]->shape());
+  bool channels_last = false;
+  for (const auto* t : inputs) channels_last = channels_last || (t->shape() == shape && !t->is_contiguous() && t->is_channels_last());
+  Tensor out = channels_last ? empty_channels_last(shape, result, last.device()) : empty(shape, result, last.device());
+  if (out.numel() == 0) return out;
+
+  static constexpr int kChannelsLast[] = {0, 2, 3, 1};
+  std::vector<Operand> operands;
+  for (int k = 0; k < count; ++k) {
+    const Strides s = broadcast_strides(*inputs[static_cast<std::size_t>(k)], shape);
+    Operand o{static_cast<const char*>(data[k]), sizes[k], Operand::gathered,
+              Walk<1>(shape, {s}, channels_last ? kChannelsLast : nullptr)};
+    if (o.walk.rank == 0 || (o.walk.rank == 1 && o.walk.stride[0][0] == 0)) o.access = Operand::constant;
+    else if (o.walk.rank == 1 && o.walk.stride[0][0] == 1) o.access = Operand::direct;
+    operands.push_back(o);
+  }
+  auto* to = static_cast<char*>(const_cast<void*>(out.raw()));
+  const auto out_size = static_cast<std::int64_t>(size_of(result));
+  parallel_for(out.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    alignas(64) char buffer[kMaxInputs][kBlock * 8];
+    for (int k = 0; k < count; ++k)
+      if (const auto& o = operands[static_cast<std::size_t>(k)]; o.access == Operand::constant) {
+        if (o.size == 8) std::fill_n(reinterpret_cast<std::uint64_t*>(buffer[k]), kBlock, *reinterpret_cast<const std::uint64_t*>(o.data));
+        else if (o.size == 4) std::fill_n(reinterpret_cast<std::uint32_t*>(buffer[k]), kBlock, *reinterpret_cast<const std::uint32_t*>(o.data));
+        else std::fill_n(buffer[k], kBlock, *o.data);
+      }
+    for (std::int64_t at = begin; at < end; at += kBlock) {
+      const auto n = std::min(kBlock, end - at);
+      const void* in[kMaxInputs];
+      for (int k = 0; k < count; ++k) {
+        const auto& o = operands[static_cast<std::size_t>(k)];
+        if (o.access == Operand::gathered) gather(o, at, n, buffer[k]);
+        in[k] = o.access == Operand::direct ? o.data + at * static_cast<std::int64_t>(o.size) : buffer[k];
+      }
+      kernel(op, to + at * out_size, in, n);
+    }
+  });
+  return out;
+}
+
+int shared_axis(std::span<const Tensor* const> inputs) {
+  bool contiguous = true;
+  for (const auto* t : inputs) contiguous = contiguous && t->is_contiguous();
+  if (contiguous) return 0;  // nothing is expanded
+  int rank = 0;
+  for (const auto* t : inputs) rank = std::max(rank, t->rank());
+  for (int axis = -1; axis >= -rank; --axis) {
+    bool same = true, expanded = false;
+    std::int64_t size = 1;
+    for (const auto* t : inputs) {
+      const auto n = -axis <= t->rank() ? t->size(axis) : 1;
+      if (n == 1) continue;
+      if (t->strides()[axis] != 0 || (size != 1 && n != size)) same = false;
+      size = n;
+      expanded = true;
+    }
+    if (same && expanded && size > 1) return axis;
+  }
+  return 0;
+}
+
+std::int64_t common_size(std::span<const Tensor* const> inputs, int axis) {
+  std::int64_t size = 1;
+  for (const auto* t : inputs)
+    if (-axis <= t->rank() && t->size(axis) != 1) size = t->size(axis);
+  return size;
+}
+
+Tensor first_slice(const Tensor& t, int axis) {
+  if (-axis > t.rank() || t.size(axis) == 1) return t;
+  return narrow(t, axis, 0, 1);
+}
+
+Tensor expand_axis(const Tensor& t, int axis, std::int64_t size) {
+  Shape s = t.shape();
+  s[axis] = size;
+  return t.expand(s);
+}
+
+}  // namespace stein::detail

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Elementwise ops: a functor on scalars is the whole kernel. An op file, ops/elementwise/<name>.op.h, is compiled several times:
+// once for the host (STEIN_HOST: the public function, the rule, the registration) and once per SIMD level (the functor
+// on packs). docs/add_an_op.md walks through one.
+//
+//     namespace stein::STEIN_UNIT {
+//     struct Softplus : Unary {
+//       static constexpr const char* name = "softplus";
+//       template <class T> T operator()(T x) const { return math::max(x, T(0)) + math::log1p(math::exp(-math::abs(x))); }
+//       STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return g * sigmoid(x); })
+//     };
+//     }
+//     STEIN_UNARY(softplus, Softplus, .formula = "log(1 + e^x)", .domain = {-8, 8},
+//                 .reference = [](long double x) { return std::log1p(std::exp(x)); })
+#pragma once
+
+#include <cstdint>
+
+#include "ops/math.h"
+#include "tensor/simd.h"
+
+namespace stein {
+
+/// A kernel on contiguous elements: out[i] = op(in[0][i], in[1][i], ...), i < n.
+using ElementwiseKernel = void (*)(const void* op, void* out, const void* const* in, std::int64_t n);
+
+/// The kernels of one op at one SIMD level; null where the dtype is not supported.
+struct ElementwiseKernels {
+  ElementwiseKernel f32 = nullptr, f64 = nullptr, i64 = nullptr, u8 = nullptr, boolean = nullptr;
+};
+
+/// Which dtypes an op takes.
+enum class Takes : std::uint8_t { floating, numbers /* f32 f64 i64 */, booleans, everything };
+
+}  // namespace stein
+
+#ifdef STEIN_UNIT_IS_KERNEL
+#include "ops/detail/elementwise_kernel.h"
+#define STEIN_RULES(...)
+#define STEIN_ELEMENTWISE(fn, Type)                                                        \
+  namespace stein::kernels::STEIN_UNIT {                                                   \
+  extern const ElementwiseKernels elementwise_##fn;                                        \
+  const ElementwiseKernels elementwise_##fn = make_kernels<::stein::STEIN_UNIT::Type>();   \
+  }
+#define STEIN_UNARY(fn, Type, ...) STEIN_ELEMENTWISE(fn, Type)
+#define STEIN_BINARY(fn, Type, ...) STEIN_ELEMENTWISE(fn, Type)
+#else
+#include "ops/detail/elementwise_host.h"
+#define STEIN_RULES(...) __VA_ARGS__
+#endif

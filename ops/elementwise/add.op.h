@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "ops/elementwise.h"
+
+namespace stein::STEIN_UNIT {
+struct Add : Binary {
+  static constexpr const char* name = "add";
+  static constexpr Takes takes = Takes::numbers;
+  template <class T>
+  T operator()(T a, T b) const {
+    return a + b;
+  }
+  STEIN_RULES(Tensor vjp0(G g) const { return g; } Tensor vjp1(G g) const { return g; })
+};
+}  // namespace stein::STEIN_UNIT
+
+STEIN_BINARY(add, Add, .formula = "a + b", .reference = [](long double a, long double b) { return a + b; })
