@@ -14,9 +14,11 @@ const char* name_of(Kind kind) {
   return names[static_cast<int>(kind)];
 }
 
-Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensors& tangents, int lead, bool create_graph) {
+Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensors& tangents, int lead,
+                     bool create_graph) {
   if (tangents.size() != inputs.size())
-    fail("jvp", "one tangent for each of " + std::to_string(inputs.size()) + " inputs", std::to_string(tangents.size()));
+    fail("jvp", "one tangent for each of " + std::to_string(inputs.size()) + " inputs",
+         std::to_string(tangents.size()));
   std::vector<Edge> from, wanted;
   Shape batch;
   for (const auto& t : outputs) from.push_back(edge_of(t));
@@ -92,7 +94,8 @@ Tensor RuleCall::cotangent(int j) const {
 }
 
 void no_rule(const Node& node, int input) {
-  fail("grad", "ops with a gradient on the way to the input", std::string(node.name()) + ", which has none for input " + std::to_string(input),
+  fail("grad", "ops with a gradient on the way to the input",
+       std::string(node.name()) + ", which has none for input " + std::to_string(input),
        "detach() the tensor before this op if no derivative is meant");
 }
 
@@ -124,9 +127,12 @@ Tensors jvp_linear(const Op& op, const Node& node, std::span<const Tensor> tange
   for (int k = 0; k < node.inputs.size(); ++k) {
     const auto& t = tangents[static_cast<std::size_t>(k)];
     const auto& i = node.inputs[k];
-    if (t.defined()) in.push_back(t);
-    else if (is_floating(i.dtype)) in.push_back(zeros_expanded(batch_of(tangents, lead) + i.shape, i.dtype));
-    else in.push_back(node.input(k));
+    if (t.defined())
+      in.push_back(t);
+    else if (is_floating(i.dtype))
+      in.push_back(zeros_expanded(batch_of(tangents, lead) + i.shape, i.dtype));
+    else
+      in.push_back(node.input(k));
   }
   return op.apply(in);
 }
@@ -210,7 +216,8 @@ Tensors boundary(const Node& node, Tensors& asked, std::vector<int>& position, s
 
 }  // namespace
 
-Tensors vjp_composite(const Composite& f, const Node& node, std::span<const Tensor> cotangents, int lead, std::uint64_t wanted) {
+Tensors vjp_composite(const Composite& f, const Node& node, std::span<const Tensor> cotangents, int lead,
+                      std::uint64_t wanted) {
   const bool create_graph = is_recording();
   Tensors asked, outputs, given, r(static_cast<std::size_t>(node.inputs.size()));
   std::vector<int> position;

@@ -63,8 +63,10 @@ Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std
   Tensors r(parts.size());
   for (std::size_t k = 0; k < parts.size(); ++k) {
     const auto& shape = node.inputs[static_cast<int>(k)].shape;
-    if (n == 0 && wanted & bit(static_cast<int>(k))) r[k] = zeros(batch + shape, node.inputs[static_cast<int>(k)].dtype);
-    else if (!parts[k].empty()) r[k] = engine_stack(parts[k]).reshape(batch + shape);
+    if (n == 0 && wanted & bit(static_cast<int>(k)))
+      r[k] = zeros(batch + shape, node.inputs[static_cast<int>(k)].dtype);
+    else if (!parts[k].empty())
+      r[k] = engine_stack(parts[k]).reshape(batch + shape);
   }
   return r;
 }
@@ -74,7 +76,8 @@ Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std
 Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options) {
   const int lead = options.batched;
   if (!options.cotangents.empty() && options.cotangents.size() != outputs.size())
-    fail("grad", "one cotangent for each of " + std::to_string(outputs.size()) + " outputs", std::to_string(options.cotangents.size()));
+    fail("grad", "one cotangent for each of " + std::to_string(outputs.size()) + " outputs",
+         std::to_string(options.cotangents.size()));
   NoGrad guard(!options.create_graph);
   const bool free_kept = !options.retain_graph.value_or(options.create_graph);
 
@@ -124,9 +127,12 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
       Tensor& g = back[static_cast<std::size_t>(k)];
       if (slot < 0 || !g.defined()) continue;
       if (g.dtype() != input.dtype)
-        fail("grad", "rule " + std::to_string(k) + " of op " + node.name() + " to return " + std::string(name_of(input.dtype)), describe(g));
+        fail("grad",
+             "rule " + std::to_string(k) + " of op " + node.name() + " to return " + std::string(name_of(input.dtype)),
+             describe(g));
       const Shape target = batch + input.shape;
-      accumulate(slot, g.shape() == target ? std::move(g) : engine_sum_to(g, target));  // broadcasting is undone here, once
+      accumulate(slot,
+                 g.shape() == target ? std::move(g) : engine_sum_to(g, target));  // broadcasting is undone here, once
     }
     if (free_kept) node.free_kept();
   }
@@ -137,7 +143,8 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
   std::vector<Edge> edges;
   for (const auto& t : inputs) {
     if (!t.requires_grad())
-      fail("grad", "inputs that require a gradient", describe(t) + ", a constant", "call requires_grad_() before the forward pass");
+      fail("grad", "inputs that require a gradient", describe(t) + ", a constant",
+           "call requires_grad_() before the forward pass");
     edges.push_back(edge_of(t));
   }
   Tensors r = detail::grad_edges(outputs, edges, options);

@@ -67,8 +67,7 @@ Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> 
   }
 }
 
-Node::Node(const Tensor& t)
-    : id(next_id.fetch_add(1, std::memory_order_relaxed)), order(0), inputs(0), outputs(1) {
+Node::Node(const Tensor& t) : id(next_id.fetch_add(1, std::memory_order_relaxed)), order(0), inputs(0), outputs(1) {
   live.fetch_add(1, std::memory_order_relaxed);
   outputs[0].shape = t.shape();
   outputs[0].dtype = t.dtype();
@@ -118,16 +117,15 @@ std::int64_t live_nodes() { return live.load(); }
 bool Tensor::is_leaf() const { return !requires_grad() || static_cast<Node&>(*impl().node).is_leaf(); }
 
 Tensor& Tensor::requires_grad_(bool on) {
-  if (!is_leaf()) fail("requires_grad_", "a leaf", describe(*this) + ", the result of a recorded op", "detach() it first");
+  if (!is_leaf())
+    fail("requires_grad_", "a leaf", describe(*this) + ", the result of a recorded op", "detach() it first");
   if (on && !is_floating(dtype())) fail("requires_grad_", "a floating dtype (f32 or f64)", describe(*this));
   if (on && !requires_grad()) impl().node = make_ref<Node>(*this);
   if (!on) impl().node = nullptr;
   return *this;
 }
 
-Tensor Tensor::grad() const {
-  return requires_grad() && is_leaf() ? static_cast<Node&>(*impl().node).grad : Tensor{};
-}
+Tensor Tensor::grad() const { return requires_grad() && is_leaf() ? static_cast<Node&>(*impl().node).grad : Tensor{}; }
 
 void Tensor::set_grad(const Tensor& value) {
   if (!requires_grad() || !is_leaf()) fail("set_grad", "a leaf that requires a gradient", describe(*this));

@@ -62,7 +62,7 @@ struct RuleCall {
   std::span<const Tensor> cotangents;
   int lead;
   std::uint64_t wanted;
-  int input;  // the k of vjpn
+  int input;                      // the k of vjpn
   Tensor cotangent(int j) const;  // zeros (expanded) when none came
 };
 
@@ -115,11 +115,13 @@ struct RuleTraits<Return (T::*)(A...) const> {
 };
 
 struct NoRule {};
-#define STEIN_RULE_GETTER(rule)                                 \
-  template <class T>                                            \
-  constexpr auto get_##rule() {                                 \
-    if constexpr (requires { &T::rule; }) return &T::rule; \
-    else return NoRule{};                                       \
+#define STEIN_RULE_GETTER(rule)           \
+  template <class T>                      \
+  constexpr auto get_##rule() {           \
+    if constexpr (requires { &T::rule; }) \
+      return &T::rule;                    \
+    else                                  \
+      return NoRule{};                    \
   }
 STEIN_RULE_GETTER(vjp0)
 STEIN_RULE_GETTER(vjp1)
@@ -133,29 +135,44 @@ STEIN_RULE_GETTER(vjp_all)
 template <class T, int k>
 constexpr auto rule_of() {
   constexpr auto own = [] {
-    if constexpr (k == 0) return get_vjp0<T>();
-    else if constexpr (k == 1) return get_vjp1<T>();
-    else if constexpr (k == 2) return get_vjp2<T>();
-    else if constexpr (k == 3) return get_vjp3<T>();
-    else return NoRule{};
+    if constexpr (k == 0)
+      return get_vjp0<T>();
+    else if constexpr (k == 1)
+      return get_vjp1<T>();
+    else if constexpr (k == 2)
+      return get_vjp2<T>();
+    else if constexpr (k == 3)
+      return get_vjp3<T>();
+    else
+      return NoRule{};
   }();
-  if constexpr (std::is_same_v<std::remove_const_t<decltype(own)>, NoRule>) return get_vjpn<T>();
-  else return own;
+  if constexpr (std::is_same_v<std::remove_const_t<decltype(own)>, NoRule>)
+    return get_vjpn<T>();
+  else
+    return own;
 }
 
 template <class T>
-concept HasComposite = requires(const T& op, std::span<const Tensor> in) { op.composite(in); };
+concept HasComposite = requires(const T& op, std::span<const Tensor> in) {
+  op.composite(in);
+};
 template <class T>
-concept HasPush = requires { &T::push; };
+concept HasPush = requires {
+  &T::push;
+};
 template <class T>
 constexpr bool is_batched() {
-  if constexpr (requires { T::batched; }) return T::batched;
-  else return true;
+  if constexpr (requires { T::batched; })
+    return T::batched;
+  else
+    return true;
 }
 template <class T>
 constexpr Kind kind_of() {
-  if constexpr (std::is_base_of_v<ElementwiseBase, T>) return Kind::elementwise;
-  else return T::kind;
+  if constexpr (std::is_base_of_v<ElementwiseBase, T>)
+    return Kind::elementwise;
+  else
+    return T::kind;
 }
 
 // Forward-mode building blocks, by kind; see autograd/forward.cpp.
@@ -165,7 +182,8 @@ Tensors jvp_bilinear(const Op& op, const Node& node, std::span<const Tensor> tan
 Tensors jvp_transposed(const Op& op, const Node& node, std::span<const Tensor> tangents, int lead);
 // The derivative of a fused op through its composite definition.
 using Composite = std::function<Tensors(std::span<const Tensor>)>;
-Tensors vjp_composite(const Composite& f, const Node& node, std::span<const Tensor> cotangents, int lead, std::uint64_t wanted);
+Tensors vjp_composite(const Composite& f, const Node& node, std::span<const Tensor> cotangents, int lead,
+                      std::uint64_t wanted);
 Tensors jvp_composite(const Composite& f, const Node& node, std::span<const Tensor> tangents, int lead);
 [[noreturn]] void no_rule(const Node& node, int input);
 
@@ -195,10 +213,14 @@ class OpOf final : public Op {
   bool batched() const override { return detail::is_batched<T>(); }
 
   Needs needs(int input) const override {
-    if constexpr (kHasAll && !detail::HasComposite<T>) return detail::RuleTraits<All>::needs;
-    else if constexpr (kHasAll) return Needs{~std::uint64_t{0}, detail::RuleTraits<All>::needs.outputs};
-    else if constexpr (detail::HasComposite<T>) return Needs{~std::uint64_t{0}, rule_needs(input).outputs};
-    else return rule_needs(input);
+    if constexpr (kHasAll && !detail::HasComposite<T>)
+      return detail::RuleTraits<All>::needs;
+    else if constexpr (kHasAll)
+      return Needs{~std::uint64_t{0}, detail::RuleTraits<All>::needs.outputs};
+    else if constexpr (detail::HasComposite<T>)
+      return Needs{~std::uint64_t{0}, rule_needs(input).outputs};
+    else
+      return rule_needs(input);
   }
   bool has_rule(int input) const override { return kHasAll || detail::HasComposite<T> || rule_exists(input); }
 
@@ -210,8 +232,10 @@ class OpOf final : public Op {
       std::uint64_t left = 0;
       for (int k = 0; k < node.inputs.size(); ++k)
         if (wanted & bit(k)) {
-          if (rule_exists(k)) r[static_cast<std::size_t>(k)] = call(k, {node, cotangents, lead, wanted, k});
-          else left |= bit(k);
+          if (rule_exists(k))
+            r[static_cast<std::size_t>(k)] = call(k, {node, cotangents, lead, wanted, k});
+          else
+            left |= bit(k);
         }
       if constexpr (detail::HasComposite<T>) {
         if (left) {
@@ -256,11 +280,16 @@ class OpOf final : public Op {
   template <class F>
   static decltype(auto) with_rule(int input, F&& f) {
     switch (input) {
-      case 0: return f(detail::rule_of<T, 0>());
-      case 1: return f(detail::rule_of<T, 1>());
-      case 2: return f(detail::rule_of<T, 2>());
-      case 3: return f(detail::rule_of<T, 3>());
-      default: return f(detail::rule_of<T, 4>());
+      case 0:
+        return f(detail::rule_of<T, 0>());
+      case 1:
+        return f(detail::rule_of<T, 1>());
+      case 2:
+        return f(detail::rule_of<T, 2>());
+      case 3:
+        return f(detail::rule_of<T, 3>());
+      default:
+        return f(detail::rule_of<T, 4>());
     }
   }
   static bool rule_exists(int input) {
@@ -271,8 +300,10 @@ class OpOf final : public Op {
   }
   Tensor call(int input, const detail::RuleCall& c) const {
     return with_rule(input, [&](auto rule) -> Tensor {
-      if constexpr (detail::RuleTraits<decltype(rule)>::exists) return detail::RuleTraits<decltype(rule)>::call(rule, op_, c);
-      else return {};
+      if constexpr (detail::RuleTraits<decltype(rule)>::exists)
+        return detail::RuleTraits<decltype(rule)>::call(rule, op_, c);
+      else
+        return {};
     });
   }
 
@@ -312,8 +343,10 @@ auto record(const T& op, const I&... inputs) {
   }();
   if (recording) {
     const Tensor in[] = {inputs...};
-    if constexpr (std::is_same_v<decltype(out), Tensor>) detail::attach(detail::op_object(op), in, {&out, 1});
-    else detail::attach(detail::op_object(op), in, out);
+    if constexpr (std::is_same_v<decltype(out), Tensor>)
+      detail::attach(detail::op_object(op), in, {&out, 1});
+    else
+      detail::attach(detail::op_object(op), in, out);
   }
   return out;
 }
@@ -328,19 +361,26 @@ auto record_list(const T& op, const Tensors& inputs) {
     return op.forward(inputs);
   }();
   if (recording && is_recording()) {
-    if constexpr (std::is_same_v<decltype(out), Tensor>) detail::attach(detail::op_object(op), inputs, {&out, 1});
-    else detail::attach(detail::op_object(op), inputs, out);
+    if constexpr (std::is_same_v<decltype(out), Tensor>)
+      detail::attach(detail::op_object(op), inputs, {&out, 1});
+    else
+      detail::attach(detail::op_object(op), inputs, out);
   }
   return out;
 }
 
 template <class T>
 Tensors OpOf<T>::apply(std::span<const Tensor> in) const {
-  if constexpr (requires { op_.forward(Tensors{}); }) return detail::as_tensors(record_list(op_, Tensors(in.begin(), in.end())));
-  else if constexpr (requires { run(op_, in[0]); }) return detail::as_tensors(record(op_, in[0]));
-  else if constexpr (requires { run(op_, in[0], in[1]); }) return detail::as_tensors(record(op_, in[0], in[1]));
-  else if constexpr (requires { run(op_, in[0], in[1], in[2]); }) return detail::as_tensors(record(op_, in[0], in[1], in[2]));
-  else return detail::as_tensors(record(op_, in[0], in[1], in[2], in[3]));
+  if constexpr (requires { op_.forward(Tensors{}); })
+    return detail::as_tensors(record_list(op_, Tensors(in.begin(), in.end())));
+  else if constexpr (requires { run(op_, in[0]); })
+    return detail::as_tensors(record(op_, in[0]));
+  else if constexpr (requires { run(op_, in[0], in[1]); })
+    return detail::as_tensors(record(op_, in[0], in[1]));
+  else if constexpr (requires { run(op_, in[0], in[1], in[2]); })
+    return detail::as_tensors(record(op_, in[0], in[1], in[2]));
+  else
+    return detail::as_tensors(record(op_, in[0], in[1], in[2], in[3]));
 }
 
 }  // namespace stein

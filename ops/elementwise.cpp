@@ -12,7 +12,7 @@
 namespace stein::detail {
 namespace {
 
-constexpr std::int64_t kBlock = 1024;       // elements; at 8 bytes and 3 operands this stays in L1
+constexpr std::int64_t kBlock = 1024;         // elements; at 8 bytes and 3 operands this stays in L1
 constexpr std::int64_t kGrain = 32 * kBlock;  // elements a thread takes at once
 constexpr int kMaxInputs = 3;
 
@@ -38,8 +38,10 @@ void gather_typed(const Operand& o, std::int64_t start, std::int64_t count, U* t
   const auto run = w.size[0], step = w.stride[0][0];
   while (count > 0) {
     const auto n = std::min(count, run - index[0]);
-    if (step == 1) std::memcpy(to, from + at, static_cast<std::size_t>(n) * sizeof(U));
-    else if (step == 0) std::fill_n(to, n, from[at]);
+    if (step == 1)
+      std::memcpy(to, from + at, static_cast<std::size_t>(n) * sizeof(U));
+    else if (step == 0)
+      std::fill_n(to, n, from[at]);
     else
       for (std::int64_t i = 0; i < n; ++i) to[i] = from[at + i * step];
     to += n;
@@ -57,9 +59,12 @@ void gather_typed(const Operand& o, std::int64_t start, std::int64_t count, U* t
 }
 
 void gather(const Operand& o, std::int64_t start, std::int64_t count, void* to) {
-  if (o.size == 8) gather_typed(o, start, count, static_cast<std::uint64_t*>(to));
-  else if (o.size == 4) gather_typed(o, start, count, static_cast<std::uint32_t*>(to));
-  else gather_typed(o, start, count, static_cast<std::uint8_t*>(to));
+  if (o.size == 8)
+    gather_typed(o, start, count, static_cast<std::uint64_t*>(to));
+  else if (o.size == 4)
+    gather_typed(o, start, count, static_cast<std::uint32_t*>(to));
+  else
+    gather_typed(o, start, count, static_cast<std::uint8_t*>(to));
 }
 
 ElementwiseKernel kernel_for(const ElementwiseTraits& traits, const ElementwiseKernels& k, DType dtype) {
@@ -86,7 +91,8 @@ void run_flat(ElementwiseKernel kernel, const void* op, void* out, std::size_t o
   if (n <= kGrain) return kernel(op, out, in, n);
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
     const void* at[kMaxInputs];
-    for (int k = 0; k < inputs; ++k) at[k] = static_cast<const char*>(in[k]) + begin * static_cast<std::int64_t>(in_size[k]);
+    for (int k = 0; k < inputs; ++k)
+      at[k] = static_cast<const char*>(in[k]) + begin * static_cast<std::int64_t>(in_size[k]);
     kernel(op, static_cast<char*>(out) + begin * static_cast<std::int64_t>(out_size), at, end - begin);
   });
 }
@@ -130,7 +136,8 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
   Shape shape = inputs[0]->shape();
   for (int k = 1; k < count; ++k) shape = broadcast(traits.name, shape, inputs[static_cast<std::size_t>(k)]->shape());
   bool channels_last = false;
-  for (const auto* t : inputs) channels_last = channels_last || (t->shape() == shape && !t->is_contiguous() && t->is_channels_last());
+  for (const auto* t : inputs)
+    channels_last = channels_last || (t->shape() == shape && !t->is_contiguous() && t->is_channels_last());
   Tensor out = channels_last ? empty_channels_last(shape, result, last.device()) : empty(shape, result, last.device());
   if (out.numel() == 0) return out;
 
@@ -140,8 +147,10 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
     const Strides s = broadcast_strides(*inputs[static_cast<std::size_t>(k)], shape);
     Operand o{static_cast<const char*>(data[k]), sizes[k], Operand::gathered,
               Walk<1>(shape, {s}, channels_last ? kChannelsLast : nullptr)};
-    if (o.walk.rank == 0 || (o.walk.rank == 1 && o.walk.stride[0][0] == 0)) o.access = Operand::constant;
-    else if (o.walk.rank == 1 && o.walk.stride[0][0] == 1) o.access = Operand::direct;
+    if (o.walk.rank == 0 || (o.walk.rank == 1 && o.walk.stride[0][0] == 0))
+      o.access = Operand::constant;
+    else if (o.walk.rank == 1 && o.walk.stride[0][0] == 1)
+      o.access = Operand::direct;
     operands.push_back(o);
   }
   auto* to = static_cast<char*>(const_cast<void*>(out.raw()));
@@ -150,9 +159,14 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
     alignas(64) char buffer[kMaxInputs][kBlock * 8];
     for (int k = 0; k < count; ++k)
       if (const auto& o = operands[static_cast<std::size_t>(k)]; o.access == Operand::constant) {
-        if (o.size == 8) std::fill_n(reinterpret_cast<std::uint64_t*>(buffer[k]), kBlock, *reinterpret_cast<const std::uint64_t*>(o.data));
-        else if (o.size == 4) std::fill_n(reinterpret_cast<std::uint32_t*>(buffer[k]), kBlock, *reinterpret_cast<const std::uint32_t*>(o.data));
-        else std::fill_n(buffer[k], kBlock, *o.data);
+        if (o.size == 8)
+          std::fill_n(reinterpret_cast<std::uint64_t*>(buffer[k]), kBlock,
+                      *reinterpret_cast<const std::uint64_t*>(o.data));
+        else if (o.size == 4)
+          std::fill_n(reinterpret_cast<std::uint32_t*>(buffer[k]), kBlock,
+                      *reinterpret_cast<const std::uint32_t*>(o.data));
+        else
+          std::fill_n(buffer[k], kBlock, *o.data);
       }
     for (std::int64_t at = begin; at < end; at += kBlock) {
       const auto n = std::min(kBlock, end - at);

@@ -37,10 +37,10 @@ enum class Takes : std::uint8_t { floating, numbers /* f32 f64 i64 */, booleans,
 #ifdef STEIN_UNIT_IS_KERNEL
 #include "ops/detail/elementwise_kernel.h"
 #define STEIN_RULES(...)
-#define STEIN_ELEMENTWISE(fn, Type)                                                        \
-  namespace stein::kernels::STEIN_UNIT {                                                   \
-  extern const ElementwiseKernels elementwise_##fn;                                        \
-  const ElementwiseKernels elementwise_##fn = make_kernels<::stein::STEIN_UNIT::Type>();   \
+#define STEIN_ELEMENTWISE(fn, Type)                                                      \
+  namespace stein::kernels::STEIN_UNIT {                                                 \
+  extern const ElementwiseKernels elementwise_##fn;                                      \
+  const ElementwiseKernels elementwise_##fn = make_kernels<::stein::STEIN_UNIT::Type>(); \
   }
 #define STEIN_UNARY(fn, Type, ...) STEIN_ELEMENTWISE(fn, Type)
 #define STEIN_BINARY(fn, Type, ...) STEIN_ELEMENTWISE(fn, Type)

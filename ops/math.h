@@ -20,18 +20,21 @@ namespace stein::STEIN_UNIT::math {
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
-// On numbers the C library, on packs xsimd's function of the same name, found by argument.
-#define STEIN_MATH_1(f)             \
-  template <class T>                \
-  inline T f(T x) {                 \
-    if constexpr (Number<T>) {      \
+// On numbers the C library, on packs xsimd. Without xsimd, and on the host, only numbers are instantiated.
+#if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
+#define STEIN_MATH_PACK(f, ...) return ::xsimd::f(__VA_ARGS__);
+#else
+#define STEIN_MATH_PACK(f, ...) static_assert(Number<T>);
+#endif
+#define STEIN_MATH_1(f)                 \
+  template <class T>                    \
+  inline T f(T x) {                     \
+    if constexpr (Number<T>) {          \
       return static_cast<T>(std::f(x)); \
-    } else {                        \
-      using xsimd::f;               \
-      return f(x);                  \
-    }                               \
+    } else {                            \
+      STEIN_MATH_PACK(f, x)             \
+    }                                   \
   }
-#ifdef STEIN_UNIT_IS_KERNEL
 STEIN_MATH_1(exp)
 STEIN_MATH_1(expm1)
 STEIN_MATH_1(log)
@@ -44,14 +47,16 @@ STEIN_MATH_1(erf)
 STEIN_MATH_1(abs)
 STEIN_MATH_1(floor)
 STEIN_MATH_1(nearbyint)
-#endif
 #undef STEIN_MATH_1
 
 /// condition ? a : b.
 template <class C, class T>
 inline T select(C condition, T a, T b) {
-  if constexpr (std::is_same_v<C, bool>) return condition ? a : b;
-  else return xsimd::select(condition, a, b);
+  if constexpr (std::is_same_v<C, bool>) {
+    return condition ? a : b;
+  } else {
+    STEIN_MATH_PACK(select, condition, a, b)
+  }
 }
 
 /// The larger; NaN when either is NaN.
@@ -64,5 +69,7 @@ template <class T>
 inline T min(T a, T b) {
   return select((a < b) || (a != a), a, b);
 }
+
+#undef STEIN_MATH_PACK
 
 }  // namespace stein::STEIN_UNIT::math

@@ -38,10 +38,10 @@ Tensor sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x);  ///< log(1 + e^x)
 Tensor relu(const Tensor& x);      ///< derivative 0 at 0
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
-Tensor elu(const Tensor& x, double alpha = 1);  ///< x > 0 ? x : alpha (e^x - 1)
-Tensor silu(const Tensor& x);                   ///< x sigmoid(x)
-Tensor gelu(const Tensor& x);                   ///< exact: x Phi(x)
-Tensor gelu_tanh(const Tensor& x);              ///< the tanh approximation
+Tensor elu(const Tensor& x, double alpha = 1);        ///< x > 0 ? x : alpha (e^x - 1)
+Tensor silu(const Tensor& x);                         ///< x sigmoid(x)
+Tensor gelu(const Tensor& x);                         ///< exact: x Phi(x)
+Tensor gelu_tanh(const Tensor& x);                    ///< the tanh approximation
 Tensor clamp(const Tensor& x, double lo, double hi);  ///< derivative 1 on [lo, hi], 0 outside
 
 // ---- elementwise, two and three operands ----
@@ -153,8 +153,8 @@ Tensor outer(const Tensor& a, const Tensor& b);
 Tensor einsum(std::string_view equation, const Tensors& operands);
 Tensor cholesky(const Tensor& a);  ///< lower L, A = L L^T; reads the lower triangle
 Tensor triangular_solve(const Tensor& a, const Tensor& b, bool upper = false, bool transposed = false);
-Tensor solve(const Tensor& a, const Tensor& b);          ///< A X = B; B (..., n, k) or (n)
-std::pair<Tensor, Tensor> qr(const Tensor& a);           ///< reduced; signs as LAPACK gives them
+Tensor solve(const Tensor& a, const Tensor& b);  ///< A X = B; B (..., n, k) or (n)
+std::pair<Tensor, Tensor> qr(const Tensor& a);   ///< reduced; signs as LAPACK gives them
 
 // ---- network ----
 struct Conv2dOptions {
@@ -163,12 +163,14 @@ struct Conv2dOptions {
 /// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or undefined -> (N, O, H', W'), channels-last in memory.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dOptions& options = {});
 /// The adjoint of conv2d in x for an input of H x W: g (N, O, H', W') -> (N, C, H, W).
-Tensor conv2d_input(const Tensor& g, const Tensor& weight, std::int64_t height, std::int64_t width, const Conv2dOptions& options = {});
+Tensor conv2d_input(const Tensor& g, const Tensor& weight, std::int64_t height, std::int64_t width,
+                    const Conv2dOptions& options = {});
 /// The adjoint of conv2d in weight for a kh x kw kernel: -> (O, C / groups, kh, kw).
-Tensor conv2d_filter(const Tensor& x, const Tensor& g, std::int64_t kh, std::int64_t kw, const Conv2dOptions& options = {});
+Tensor conv2d_filter(const Tensor& x, const Tensor& g, std::int64_t kh, std::int64_t kw,
+                     const Conv2dOptions& options = {});
 /// x (N, C, H, W), weight (C, O / groups, kh, kw).
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dOptions& options = {},
-                        std::int64_t output_padding = 0);
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const Conv2dOptions& options = {}, std::int64_t output_padding = 0);
 struct Pool2dOptions {
   std::int64_t kernel = 2, stride = 2, padding = 0;
   bool count_include_pad = true;
@@ -180,12 +182,15 @@ Tensor upsample_bilinear2d(const Tensor& x, std::int64_t height, std::int64_t wi
 Tensor softmax(const Tensor& x, int axis = -1);
 Tensor log_softmax(const Tensor& x, int axis = -1);
 /// Over the last `normalized` axes; weight and bias of that shape, or undefined.
-Tensor layer_norm(const Tensor& x, int normalized = 1, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+Tensor layer_norm(const Tensor& x, int normalized = 1, const Tensor& weight = {}, const Tensor& bias = {},
+                  double eps = 1e-5);
 /// x (N, C, ...); weight and bias (C) or undefined.
-Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight = {}, const Tensor& bias = {},
+                  double eps = 1e-5);
 Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 /// Conditional instance norm ++ (arXiv 1907.05600, as published in code): x (N, C, H, W); gamma, alpha, beta (N, C).
-Tensor instance_norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta, double eps = 1e-5);
+Tensor instance_norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta,
+                          double eps = 1e-5);
 /// Rows of weight (V, D) at index (any shape, i64) -> index shape + (D).
 Tensor embedding(const Tensor& weight, const Tensor& index);
 /// Zeroes elements with probability p and scales the rest by 1/(1-p).
@@ -193,6 +198,7 @@ Tensor dropout(const Tensor& x, double p, Generator& generator);
 /// logits (N, C, ...), target (N, ...) i64; mean over targets.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target);
 /// q (..., L, E), k (..., S, E), v (..., S, Ev), mask broadcastable to (..., L, S), bool (true: take part), or undefined.
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, bool causal = false);
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {},
+                                    bool causal = false);
 
 }  // namespace stein

@@ -30,13 +30,17 @@ namespace {
 
 template <class T>
 auto rows_kernel() {
-  if constexpr (std::is_same_v<T, float>) return kernels::sum_rows_f32();
-  else return kernels::sum_rows_f64();
+  if constexpr (std::is_same_v<T, float>)
+    return kernels::sum_rows_f32();
+  else
+    return kernels::sum_rows_f64();
 }
 template <class T>
 auto columns_kernel() {
-  if constexpr (std::is_same_v<T, float>) return kernels::sum_columns_f32();
-  else return kernels::sum_columns_f64();
+  if constexpr (std::is_same_v<T, float>)
+    return kernels::sum_columns_f32();
+  else
+    return kernels::sum_columns_f64();
 }
 
 // in (outer, n, inner) row-major -> out (outer, inner)
@@ -48,7 +52,8 @@ void sum_middle(const T* in, T* out, std::int64_t outer, std::int64_t n, std::in
       constexpr std::int64_t kChunk = 32768;
       Tensor partial = empty({(n + kChunk - 1) / kChunk}, dtype_of<T>());
       T* p = partial.mutable_data<T>();
-      parallel_for(n, kChunk, [&](std::int64_t b, std::int64_t e) { rows_kernel<T>()(in + b, p + b / kChunk, 1, e - b); });
+      parallel_for(n, kChunk,
+                   [&](std::int64_t b, std::int64_t e) { rows_kernel<T>()(in + b, p + b / kChunk, 1, e - b); });
       return rows_kernel<T>()(p, out, 1, partial.numel());
     }
     if (outer == 1 && inner > 1 && n * inner > 131072) {  // few columns, many rows: partial sums of fixed bands
@@ -56,11 +61,14 @@ void sum_middle(const T* in, T* out, std::int64_t outer, std::int64_t n, std::in
       const auto bands = (n + band - 1) / band;
       Tensor partial = empty({bands, inner}, dtype_of<T>());
       T* p = partial.mutable_data<T>();
-      parallel_for(n, band, [&](std::int64_t b, std::int64_t e) { columns_kernel<T>()(in + b * inner, p + b / band * inner, e - b, inner); });
+      parallel_for(n, band, [&](std::int64_t b, std::int64_t e) {
+        columns_kernel<T>()(in + b * inner, p + b / band * inner, e - b, inner);
+      });
       return columns_kernel<T>()(p, out, bands, inner);
     }
     parallel_for(outer, std::max<std::int64_t>(1, 32768 / work), [&](std::int64_t b, std::int64_t e) {
-      if (inner == 1) rows_kernel<T>()(in + b * n, out + b, e - b, n);
+      if (inner == 1)
+        rows_kernel<T>()(in + b * n, out + b, e - b, n);
       else
         for (auto o = b; o < e; ++o) columns_kernel<T>()(in + o * n * inner, out + o * inner, n, inner);
     });
@@ -101,7 +109,8 @@ Tensor reduce_sum(const Tensor& x, const Axes& axes, bool keepdim) {
       left.erase(left.rank() - 1);
     }
     const int r = shape.rank();
-    const auto outer = numel(shape.slice(0, r + first)), n = numel(shape.slice(r + first, r + last + 1)), inner = numel(shape.slice(r + last + 1, r));
+    const auto outer = numel(shape.slice(0, r + first)), n = numel(shape.slice(r + first, r + last + 1)),
+               inner = numel(shape.slice(r + last + 1, r));
     Shape next = shape;
     for (int a = first; a <= last; ++a) next[a] = 1;
     Tensor out = empty(next, x.dtype(), x.device());

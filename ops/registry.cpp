@@ -13,8 +13,7 @@ void OpRegistry::add_unary(const char* name, std::function<Tensor(const Tensor&)
   const OpCall call = [f](const Tensors& in) { return Tensors{f(in[0])}; };
   for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 2}, Shape{2, 3, 2, 2}, Shape{0, 3}})
     e.samples.push_back({to_string(shape), {{shape, info.domain.lo, info.domain.hi, info.avoid}}, call});
-  if (info.reference)
-    e.scalar_reference = [r = info.reference](std::span<const long double> x) { return r(x[0]); };
+  if (info.reference) e.scalar_reference = [r = info.reference](std::span<const long double> x) { return r(x[0]); };
   add(std::move(e));
 }
 
@@ -27,8 +26,13 @@ void OpRegistry::add_binary(const char* name, std::function<Tensor(const Tensor&
   e.differentiable = info.differentiable;
   e.ulps = info.ulps;
   const OpCall call = [f](const Tensors& in) { return Tensors{f(in[0], in[1])}; };
-  const std::pair<Shape, Shape> shapes[] = {{{}, {}},     {{5}, {5}},          {{3, 2}, {3, 2}}, {{1, 2}, {3, 1}},
-                                            {{3, 2}, {}}, {{2}, {4, 3, 2}},    {{2, 3, 2, 2}, {1, 3, 1, 1}},
+  const std::pair<Shape, Shape> shapes[] = {{{}, {}},
+                                            {{5}, {5}},
+                                            {{3, 2}, {3, 2}},
+                                            {{1, 2}, {3, 1}},
+                                            {{3, 2}, {}},
+                                            {{2}, {4, 3, 2}},
+                                            {{2, 3, 2, 2}, {1, 3, 1, 1}},
                                             {{0, 2}, {1, 2}}};
   for (const auto& [a, b] : shapes)
     e.samples.push_back({to_string(a) + " with " + to_string(b),

@@ -55,8 +55,8 @@ std::int64_t common_size(std::span<const Tensor* const> inputs, int axis);
 
 /// Runs an elementwise functor; autograd's record() finds this overload.
 template <class T, class... I>
-  requires std::is_base_of_v<ElementwiseBase, T> && (sizeof...(I) == T::arity)
-Tensor run(const T& op, const I&... inputs) {
+requires std::is_base_of_v<ElementwiseBase, T> &&(sizeof...(I) == T::arity) Tensor
+    run(const T& op, const I&... inputs) {
   const Tensor* in[] = {&inputs...};
   return detail::run_elementwise({T::name, T::predicate, T::first_is_bool}, kernels_of(&op), &op, in);
 }
@@ -76,41 +76,54 @@ Tensor elementwise(const T& op, const I&... inputs) {
 
 #if defined(STEIN_LEVELS_X86)
 #define STEIN_ELEMENTWISE_LEVELS(fn) \
-  {&kernels::v2::elementwise_##fn, &kernels::v3::elementwise_##fn, &kernels::v4::elementwise_##fn}
-#define STEIN_ELEMENTWISE_EXTERN(fn)                                               \
-  namespace stein::kernels::v2 { extern const ElementwiseKernels elementwise_##fn; } \
-  namespace stein::kernels::v3 { extern const ElementwiseKernels elementwise_##fn; } \
-  namespace stein::kernels::v4 { extern const ElementwiseKernels elementwise_##fn; }
+  { &kernels::v2::elementwise_##fn, &kernels::v3::elementwise_##fn, &kernels::v4::elementwise_##fn }
+#define STEIN_ELEMENTWISE_EXTERN(fn)                \
+  namespace stein::kernels::v2 {                    \
+  extern const ElementwiseKernels elementwise_##fn; \
+  }                                                 \
+  namespace stein::kernels::v3 {                    \
+  extern const ElementwiseKernels elementwise_##fn; \
+  }                                                 \
+  namespace stein::kernels::v4 {                    \
+  extern const ElementwiseKernels elementwise_##fn; \
+  }
 #else
-#define STEIN_ELEMENTWISE_LEVELS(fn) {&kernels::generic::elementwise_##fn}
-#define STEIN_ELEMENTWISE_EXTERN(fn) \
-  namespace stein::kernels::generic { extern const ElementwiseKernels elementwise_##fn; }
+#define STEIN_ELEMENTWISE_LEVELS(fn) \
+  { &kernels::generic::elementwise_##fn }
+#define STEIN_ELEMENTWISE_EXTERN(fn)                \
+  namespace stein::kernels::generic {               \
+  extern const ElementwiseKernels elementwise_##fn; \
+  }
 #endif
 
 /// Ties functor `Type` to its kernels, which the kernel units define under the name `fn`.
-#define STEIN_ELEMENTWISE(fn, Type)                                                                        \
-  STEIN_ELEMENTWISE_EXTERN(fn)                                                                             \
-  namespace stein::host {                                                                                  \
-  inline const ElementwiseKernels& kernels_of(const Type*) {                                               \
-    static constexpr PerLevel<const ElementwiseKernels*> levels STEIN_ELEMENTWISE_LEVELS(fn);              \
-    return *levels.get();                                                                                  \
-  }                                                                                                        \
+#define STEIN_ELEMENTWISE(fn, Type)                                                           \
+  STEIN_ELEMENTWISE_EXTERN(fn)                                                                \
+  namespace stein::host {                                                                     \
+  inline const ElementwiseKernels& kernels_of(const Type*) {                                  \
+    static constexpr PerLevel<const ElementwiseKernels*> levels STEIN_ELEMENTWISE_LEVELS(fn); \
+    return *levels.get();                                                                     \
+  }                                                                                           \
   }
 
 /// The public function of one tensor and its registration; the rest are fields of UnaryInfo.
-#define STEIN_UNARY(fn, Type, ...)                                                                  \
-  STEIN_ELEMENTWISE(fn, Type)                                                                       \
-  namespace stein {                                                                                 \
-  Tensor fn(const Tensor& x) { return elementwise(host::Type{}, x); }                               \
-  void register_##fn(OpRegistry& r) { r.add_unary(#fn, [](const Tensor& x) { return fn(x); }, UnaryInfo{__VA_ARGS__}); } \
+#define STEIN_UNARY(fn, Type, ...)                                           \
+  STEIN_ELEMENTWISE(fn, Type)                                                \
+  namespace stein {                                                          \
+  Tensor fn(const Tensor& x) { return elementwise(host::Type{}, x); }        \
+  void register_##fn(OpRegistry& r) {                                        \
+    r.add_unary(                                                             \
+        #fn, [](const Tensor& x) { return fn(x); }, UnaryInfo{__VA_ARGS__}); \
+  }                                                                          \
   }
 
 /// The same for two tensors, with BinaryInfo.
-#define STEIN_BINARY(fn, Type, ...)                                                                    \
-  STEIN_ELEMENTWISE(fn, Type)                                                                          \
-  namespace stein {                                                                                    \
-  Tensor fn(const Tensor& a, const Tensor& b) { return elementwise(host::Type{}, a, b); }              \
-  void register_##fn(OpRegistry& r) {                                                                  \
-    r.add_binary(#fn, [](const Tensor& a, const Tensor& b) { return fn(a, b); }, BinaryInfo{__VA_ARGS__}); \
-  }                                                                                                    \
+#define STEIN_BINARY(fn, Type, ...)                                                               \
+  STEIN_ELEMENTWISE(fn, Type)                                                                     \
+  namespace stein {                                                                               \
+  Tensor fn(const Tensor& a, const Tensor& b) { return elementwise(host::Type{}, a, b); }         \
+  void register_##fn(OpRegistry& r) {                                                             \
+    r.add_binary(                                                                                 \
+        #fn, [](const Tensor& a, const Tensor& b) { return fn(a, b); }, BinaryInfo{__VA_ARGS__}); \
+  }                                                                                               \
   }

@@ -11,9 +11,9 @@ namespace stein::STEIN_UNIT {
 
 struct ElementwiseBase {
   static constexpr Takes takes = Takes::floating;
-  static constexpr bool predicate = false;       // returns bool; the functor is instantiated on numbers only
-  static constexpr bool numbers_only = false;    // the functor is not written for packs
-  static constexpr bool first_is_bool = false;   // input 0 is bool whatever the dtype (where)
+  static constexpr bool predicate = false;      // returns bool; the functor is instantiated on numbers only
+  static constexpr bool numbers_only = false;   // the functor is not written for packs
+  static constexpr bool first_is_bool = false;  // input 0 is bool whatever the dtype (where)
 };
 struct Unary : ElementwiseBase {
   static constexpr int arity = 1;
@@ -38,18 +38,24 @@ void number_loop(const void* op, void* out, const void* const* in, std::int64_t 
   auto* r = static_cast<Result*>(out);
   const auto* a = static_cast<const First*>(in[0]);
   for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (Op::arity == 1) r[i] = f(a[i]);
-    else if constexpr (Op::arity == 2) r[i] = f(a[i], static_cast<const T*>(in[1])[i]);
-    else r[i] = f(a[i], static_cast<const T*>(in[1])[i], static_cast<const T*>(in[2])[i]);
+    if constexpr (Op::arity == 1)
+      r[i] = f(a[i]);
+    else if constexpr (Op::arity == 2)
+      r[i] = f(a[i], static_cast<const T*>(in[1])[i]);
+    else
+      r[i] = f(a[i], static_cast<const T*>(in[1])[i], static_cast<const T*>(in[2])[i]);
   }
 }
 
 template <class Op, class T>
 inline void one_pack(const Op& f, T* out, const T* a, const T* b, const T* c) {
   using P = Pack<T>;
-  if constexpr (Op::arity == 1) f(P::load_unaligned(a)).store_unaligned(out);
-  else if constexpr (Op::arity == 2) f(P::load_unaligned(a), P::load_unaligned(b)).store_unaligned(out);
-  else f(P::load_unaligned(a), P::load_unaligned(b), P::load_unaligned(c)).store_unaligned(out);
+  if constexpr (Op::arity == 1)
+    f(P::load_unaligned(a)).store_unaligned(out);
+  else if constexpr (Op::arity == 2)
+    f(P::load_unaligned(a), P::load_unaligned(b)).store_unaligned(out);
+  else
+    f(P::load_unaligned(a), P::load_unaligned(b), P::load_unaligned(c)).store_unaligned(out);
 }
 
 // Functor on packs. The tail uses the pack too, padded with its own first element: an element's result does not
@@ -79,8 +85,15 @@ void pack_loop(const void* op, void* out, const void* const* in, std::int64_t n)
 
 template <class Op, class T>
 constexpr ElementwiseKernel kernel_for() {
-  if constexpr (Op::predicate || Op::numbers_only || Op::first_is_bool || std::is_integral_v<T>) return number_loop<Op, T>;
-  else return pack_loop<Op, T>;
+#ifdef STEIN_HAVE_XSIMD
+  constexpr bool packs = true;
+#else
+  constexpr bool packs = false;
+#endif
+  if constexpr (!packs || Op::predicate || Op::numbers_only || Op::first_is_bool || std::is_integral_v<T>)
+    return number_loop<Op, T>;
+  else
+    return pack_loop<Op, T>;
 }
 
 template <class Op>

@@ -72,7 +72,11 @@ void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
 
 void sum_rows_f32(const float* in, float* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
 void sum_rows_f64(const double* in, double* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
-void sum_columns_f32(const float* in, float* out, std::int64_t n, std::int64_t inner) { sum_columns(in, out, n, inner); }
-void sum_columns_f64(const double* in, double* out, std::int64_t n, std::int64_t inner) { sum_columns(in, out, n, inner); }
+void sum_columns_f32(const float* in, float* out, std::int64_t n, std::int64_t inner) {
+  sum_columns(in, out, n, inner);
+}
+void sum_columns_f64(const double* in, double* out, std::int64_t n, std::int64_t inner) {
+  sum_columns(in, out, n, inner);
+}
 
 }  // namespace stein::kernels::STEIN_UNIT

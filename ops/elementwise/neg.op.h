@@ -13,7 +13,8 @@ struct Neg : Unary {
 };
 }  // namespace stein::STEIN_UNIT
 
-STEIN_UNARY(neg, Neg, .formula = "-x", .reference = [](long double x) { return -x; })
+STEIN_UNARY(
+    neg, Neg, .formula = "-x", .reference = [](long double x) { return -x; })
 #if defined(STEIN_HOST)
 stein::Tensor stein::Tensor::operator-() const { return neg(*this); }
 #endif

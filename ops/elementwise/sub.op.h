@@ -9,8 +9,10 @@ struct Sub : Binary {
   T operator()(T a, T b) const {
     return a - b;
   }
-  STEIN_RULES(Tensor vjp0(G g) const { return g; } Tensor vjp1(G g) const { return -g; })
+  STEIN_RULES(
+      Tensor vjp0(G g) const { return g; } Tensor vjp1(G g) const { return -g; })
 };
 }  // namespace stein::STEIN_UNIT
 
-STEIN_BINARY(sub, Sub, .formula = "a - b", .reference = [](long double a, long double b) { return a - b; })
+STEIN_BINARY(
+    sub, Sub, .formula = "a - b", .reference = [](long double a, long double b) { return a - b; })

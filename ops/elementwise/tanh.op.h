@@ -12,5 +12,5 @@ struct Tanh : Unary {
 };
 }  // namespace stein::STEIN_UNIT
 
-STEIN_UNARY(tanh, Tanh, .formula = "tanh(x)", .domain = {-3, 3},
-            .reference = [](long double x) { return std::tanh(x); })
+STEIN_UNARY(
+    tanh, Tanh, .formula = "tanh(x)", .domain = {-3, 3}, .reference = [](long double x) { return std::tanh(x); })

@@ -13,8 +13,7 @@ struct Concat {
     Shape shape = xs[0].shape();
     shape[axis] = starts.back();
     Tensor out = empty(shape, xs[0].dtype(), xs[0].device());
-    for (std::size_t k = 0; k < xs.size(); ++k)
-      narrow(out, axis, starts[k], starts[k + 1] - starts[k]).copy_(xs[k]);
+    for (std::size_t k = 0; k < xs.size(); ++k) narrow(out, axis, starts[k], starts[k + 1] - starts[k]).copy_(xs[k]);
     return out;
   }
   Tensor vjpn(int k, G g) const {
@@ -45,7 +44,8 @@ Tensor stack(const Tensors& xs, int axis) {
   if (xs.empty()) fail("stack", "at least one tensor", "none");
   Tensors wider;
   for (const auto& x : xs) {
-    if (x.shape() != xs[0].shape() || x.dtype() != xs[0].dtype()) fail("stack", "tensors of one dtype and shape", describe(xs));
+    if (x.shape() != xs[0].shape() || x.dtype() != xs[0].dtype())
+      fail("stack", "tensors of one dtype and shape", describe(xs));
     wider.push_back(unsqueeze(x, axis));
   }
   return concat(wider, axis);
@@ -53,11 +53,19 @@ Tensor stack(const Tensors& xs, int axis) {
 
 void register_concat(OpRegistry& r) {
   const auto sample = [](std::vector<InputSpec> in, int axis) {
-    return Sample{"axis " + std::to_string(axis), std::move(in), [axis](const Tensors& xs) { return Tensors{concat(xs, axis)}; }, {}, true};
+    return Sample{"axis " + std::to_string(axis),
+                  std::move(in),
+                  [axis](const Tensors& xs) { return Tensors{concat(xs, axis)}; },
+                  {},
+                  true};
   };
-  r.add({"concat", "tensors one after the other along an axis", Kind::linear,
+  r.add({"concat",
+         "tensors one after the other along an axis",
+         Kind::linear,
          {sample({{{2, 3}}, {{1, 3}}}, 0), sample({{{2, 1}}, {{2, 0}}, {{2, 3}}}, -1), sample({{{4}}}, 0)}});
-  r.add({"stack", "tensors along a new axis", Kind::linear,
+  r.add({"stack",
+         "tensors along a new axis",
+         Kind::linear,
          {{"two", {{{2, 3}}, {{2, 3}}}, [](const Tensors& xs) { return Tensors{stack(xs, 1)}; }, {}, true}}});
 }
 

@@ -58,11 +58,21 @@ Tensor Tensor::to(const Device& device) const {
 }
 
 void register_copies(OpRegistry& r) {
-  r.add({"contiguous", "row-major copy", Kind::linear,
-         {{"transposed", {{{2, 3}}}, [](const Tensors& in) { return Tensors{contiguous(transpose(in[0]))}; }, {}, true}}});
-  r.add({"channels_last", "copy stored N, H, W, C", Kind::linear,
+  r.add({"contiguous",
+         "row-major copy",
+         Kind::linear,
+         {{"transposed",
+           {{{2, 3}}},
+           [](const Tensors& in) { return Tensors{contiguous(transpose(in[0]))}; },
+           {},
+           true}}});
+  r.add({"channels_last",
+         "copy stored N, H, W, C",
+         Kind::linear,
          {{"images", {{{2, 3, 2, 2}}}, [](const Tensors& in) { return Tensors{channels_last(in[0])}; }, {}, true}}});
-  r.add({"cast", "the same values in another dtype", Kind::linear,
+  r.add({"cast",
+         "the same values in another dtype",
+         Kind::linear,
          {{"f64", {{{2, 3}}}, [](const Tensors& in) { return Tensors{cast(in[0], f64)}; }, {}, true},
           {"from i64", {{{4}, -5, 5, {}, i64}}, [](const Tensors& in) { return Tensors{cast(in[0], f64)}; }}}});
 }

@@ -36,9 +36,16 @@ Tensor Tensor::expand(const Shape& shape) const { return stein::expand(*this, sh
 
 void register_expand(OpRegistry& r) {
   const auto sample = [](Shape from, Shape to) {
-    return Sample{to_string(from) + " to " + to_string(to), {{from}}, [to](const Tensors& in) { return Tensors{expand(in[0], to)}; }, {}, true};
+    return Sample{to_string(from) + " to " + to_string(to),
+                  {{from}},
+                  [to](const Tensors& in) { return Tensors{expand(in[0], to)}; },
+                  {},
+                  true};
   };
-  r.add({"expand", "repeats along axes of size 1", Kind::linear, {sample({}, {3}), sample({2, 1}, {2, 3}), sample({3}, {2, 2, 3}), sample({1, 3}, {0, 3})}});
+  r.add({"expand",
+         "repeats along axes of size 1",
+         Kind::linear,
+         {sample({}, {3}), sample({2, 1}, {2, 3}), sample({3}, {2, 2, 3}), sample({1, 3}, {0, 3})}});
 }
 
 }  // namespace stein

@@ -32,7 +32,8 @@ namespace stein {
 
 Tensor permute(const Tensor& x, const Axes& axes) {
   const int n = x.rank();
-  if (axes.rank() != n) fail("permute", "each of " + std::to_string(n) + " axes once", to_string(axes) + " for " + describe(x));
+  if (axes.rank() != n)
+    fail("permute", "each of " + std::to_string(n) + " axes once", to_string(axes) + " for " + describe(x));
   if (n == 0) return x;
   const Axes sorted = from_end("permute", axes, n);
   Axes negative;
@@ -51,9 +52,14 @@ Tensor Tensor::transpose(int axis0, int axis1) const { return stein::transpose(*
 
 void register_permute(OpRegistry& r) {
   const auto sample = [](Shape shape, Axes axes) {
-    return Sample{to_string(axes), {{shape}}, [axes](const Tensors& in) { return Tensors{permute(in[0], axes)}; }, {}, true};
+    return Sample{
+        to_string(axes), {{shape}}, [axes](const Tensors& in) { return Tensors{permute(in[0], axes)}; }, {}, true};
   };
-  r.add({"permute", "axes in another order", Kind::linear, {sample({2, 3}, {1, 0}), sample({2, 3, 4}, {2, 0, 1}), sample({2, 1, 3, 2}, {0, 2, 3, 1}), sample({0, 2}, {1, 0})}});
+  r.add({"permute",
+         "axes in another order",
+         Kind::linear,
+         {sample({2, 3}, {1, 0}), sample({2, 3, 4}, {2, 0, 1}), sample({2, 1, 3, 2}, {0, 2, 3, 1}),
+          sample({0, 2}, {1, 0})}});
 }
 
 }  // namespace stein

@@ -65,14 +65,17 @@ inline Shape resolve(const Tensor& x, Shape shape) {
   std::int64_t known = 1;
   bool fits = true;
   for (auto d : shape) {
-    if (d == -1) ++unknown;
-    else fits = fits && d >= 0 && !__builtin_mul_overflow(known, d, &known);
+    if (d == -1)
+      ++unknown;
+    else
+      fits = fits && d >= 0 && !__builtin_mul_overflow(known, d, &known);
   }
   if (unknown == 1 && fits && known > 0 && x.numel() % known == 0)
     for (auto& d : shape)
       if (d == -1) d = x.numel() / known, unknown = 0, known = x.numel();
   if (!fits || unknown || known != x.numel())
-    fail("reshape", "a shape of " + std::to_string(x.numel()) + " elements, at most one size -1", to_string(shape) + " for " + describe(x));
+    fail("reshape", "a shape of " + std::to_string(x.numel()) + " elements, at most one size -1",
+         to_string(shape) + " for " + describe(x));
   return shape;
 }
 
@@ -115,9 +118,16 @@ Tensor Tensor::flatten(int first, int last) const { return stein::flatten(*this,
 
 void register_reshape(OpRegistry& r) {
   const auto sample = [](Shape from, Shape to) {
-    return Sample{to_string(from) + " to " + to_string(to), {{from}}, [to](const Tensors& in) { return Tensors{reshape(in[0], to)}; }, {}, true};
+    return Sample{to_string(from) + " to " + to_string(to),
+                  {{from}},
+                  [to](const Tensors& in) { return Tensors{reshape(in[0], to)}; },
+                  {},
+                  true};
   };
-  r.add({"reshape", "the same elements in row-major order", Kind::linear, {sample({2, 3}, {3, 2}), sample({6}, {2, -1}), sample({}, {1, 1}), sample({0, 3}, {3, 0})}});
+  r.add({"reshape",
+         "the same elements in row-major order",
+         Kind::linear,
+         {sample({2, 3}, {3, 2}), sample({6}, {2, -1}), sample({}, {1, 1}), sample({0, 3}, {3, 0})}});
 }
 
 }  // namespace stein

@@ -62,7 +62,9 @@ Tensor unslice_axis(const Tensor& x, int axis, std::int64_t start, std::int64_t 
   return record(host::UnsliceAxis{a - x.rank(), start, step, size}, x);
 }
 
-Tensor narrow(const Tensor& x, int axis, std::int64_t start, std::int64_t count) { return slice_axis(x, axis, start, 1, count); }
+Tensor narrow(const Tensor& x, int axis, std::int64_t start, std::int64_t count) {
+  return slice_axis(x, axis, start, 1, count);
+}
 
 Tensor Tensor::at(const std::vector<Index>& indices) const {
   int consumed = 0, ellipses = 0;
@@ -83,16 +85,19 @@ Tensor Tensor::at(const std::vector<Index>& indices) const {
     } else if (i.kind == Index::Kind::at) {
       const auto n = r.size(axis), p = i.pos < 0 ? i.pos + n : i.pos;
       if (p < 0 || p >= n)
-        fail("index", "an index in [" + std::to_string(-n) + ", " + std::to_string(n) + ")", std::to_string(i.pos) + " for " + describe(*this));
+        fail("index", "an index in [" + std::to_string(-n) + ", " + std::to_string(n) + ")",
+             std::to_string(i.pos) + " for " + describe(*this));
       r = slice_axis(r, axis, p, 1, 1).squeeze(axis);
     } else {
       const auto n = r.size(axis), step = i.range.step;
       if (step == 0) fail("index", "a step that is not 0", "0");
       // Python's rules: out-of-range bounds are clipped.
-      const auto clip = [&](std::int64_t v, std::int64_t lo, std::int64_t hi) { return std::max(lo, std::min(v < 0 ? v + n : v, hi)); };
-      const auto lo = step > 0 ? 0 : -1, hi = step > 0 ? n : n - 1;
-      const auto start = i.range.start == Slice::kNone ? (step > 0 ? 0 : n - 1) : clip(i.range.start, lo, hi);
-      const auto stop = i.range.stop == Slice::kNone ? (step > 0 ? n : -1) : clip(i.range.stop, lo, hi);
+      const auto clip = [&](std::int64_t v, std::int64_t lo, std::int64_t hi) {
+        return std::max(lo, std::min(v < 0 ? v + n : v, hi));
+      };
+      const std::int64_t lo = step > 0 ? 0 : -1, hi = step > 0 ? n : n - 1;
+      const std::int64_t start = i.range.start == Slice::kNone ? (step > 0 ? 0 : n - 1) : clip(i.range.start, lo, hi);
+      const std::int64_t stop = i.range.stop == Slice::kNone ? (step > 0 ? n : -1) : clip(i.range.stop, lo, hi);
       const auto count = step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step;
       r = slice_axis(r, axis++, count > 0 ? start : 0, step, std::max<std::int64_t>(count, 0));
     }
@@ -104,19 +109,28 @@ Tensor Tensor::operator[](std::int64_t index) const { return at({Index(index)});
 
 void register_slice(OpRegistry& r) {
   const auto sample = [](Shape shape, int axis, std::int64_t start, std::int64_t step, std::int64_t count) {
-    return Sample{to_string(shape) + " axis " + std::to_string(axis) + " from " + std::to_string(start) + " by " + std::to_string(step),
+    return Sample{to_string(shape) + " axis " + std::to_string(axis) + " from " + std::to_string(start) + " by " +
+                      std::to_string(step),
                   {{shape}},
                   [=](const Tensors& in) { return Tensors{slice_axis(in[0], axis, start, step, count)}; },
                   {},
                   true};
   };
   const auto back = [](Shape shape, int axis, std::int64_t start, std::int64_t step, std::int64_t size) {
-    return Sample{to_string(shape) + " into " + std::to_string(size), {{shape}},
-                  [=](const Tensors& in) { return Tensors{unslice_axis(in[0], axis, start, step, size)}; }, {}, true};
+    return Sample{to_string(shape) + " into " + std::to_string(size),
+                  {{shape}},
+                  [=](const Tensors& in) { return Tensors{unslice_axis(in[0], axis, start, step, size)}; },
+                  {},
+                  true};
   };
-  r.add({"slice", "elements start, start + step, ... of an axis", Kind::linear,
-         {sample({5}, 0, 1, 2, 2), sample({3, 4}, 1, 3, -1, 4), sample({3, 4}, 0, 1, 1, 1), sample({2, 3}, 1, 0, 1, 0)}});
-  r.add({"unslice", "zeros with x at start, start + step, ...", Kind::linear,
+  r.add(
+      {"slice",
+       "elements start, start + step, ... of an axis",
+       Kind::linear,
+       {sample({5}, 0, 1, 2, 2), sample({3, 4}, 1, 3, -1, 4), sample({3, 4}, 0, 1, 1, 1), sample({2, 3}, 1, 0, 1, 0)}});
+  r.add({"unslice",
+         "zeros with x at start, start + step, ...",
+         Kind::linear,
          {back({2}, 0, 1, 2, 5), back({3, 2}, 1, 3, -1, 4), back({2, 0}, 1, 0, 1, 3)}});
 }
 

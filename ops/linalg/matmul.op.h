@@ -69,18 +69,21 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
       parallel_for(count, std::max<std::int64_t>(1, kPiece / work), [&](std::int64_t begin, std::int64_t end) {
         for (auto i = begin; i < end; ++i) {
           const auto u = static_cast<std::size_t>(i);
-          gemm(va.transposed, vb.transposed, m, n, k, T(1), pa + at[u], va.ld, pb + bt[u], vb.ld, T(0), pc + i * m * n, n);
+          gemm(va.transposed, vb.transposed, m, n, k, T(1), pa + at[u], va.ld, pb + bt[u], vb.ld, T(0), pc + i * m * n,
+               n);
         }
       });
     } else if (m >= n) {
       const auto rows = std::max<std::int64_t>(32, std::max(kPiece / (2 * n * k), (m + 7) / 8));
       parallel_for(m, rows, [&](std::int64_t begin, std::int64_t end) {
-        gemm(va.transposed, vb.transposed, end - begin, n, k, T(1), pa + begin * (va.transposed ? 1 : va.ld), va.ld, pb, vb.ld, T(0), pc + begin * n, n);
+        gemm(va.transposed, vb.transposed, end - begin, n, k, T(1), pa + begin * (va.transposed ? 1 : va.ld), va.ld, pb,
+             vb.ld, T(0), pc + begin * n, n);
       });
     } else {
       const auto columns = std::max<std::int64_t>(32, std::max(kPiece / (2 * m * k), (n + 7) / 8));
       parallel_for(n, columns, [&](std::int64_t begin, std::int64_t end) {
-        gemm(va.transposed, vb.transposed, m, end - begin, k, T(1), pa, va.ld, pb + begin * (vb.transposed ? vb.ld : 1), vb.ld, T(0), pc + begin, n);
+        gemm(va.transposed, vb.transposed, m, end - begin, k, T(1), pa, va.ld, pb + begin * (vb.transposed ? vb.ld : 1),
+             vb.ld, T(0), pc + begin, n);
       });
     }
   });
@@ -101,14 +104,17 @@ inline Tensor matrices(const Tensor& a, const Tensor& b) {
         size = t->size(axis);
       }
     if (!same || size == 1) continue;
-    const auto first = [&](const Tensor& t) { return -axis <= t.rank() && t.size(axis) != 1 ? narrow(t, axis, 0, 1) : t; };
+    const auto first = [&](const Tensor& t) {
+      return -axis <= t.rank() && t.size(axis) != 1 ? narrow(t, axis, 0, 1) : t;
+    };
     Tensor r = matrices(first(a), first(b));
     Shape shape = r.shape();
     shape[axis] = size;
     return expand(r, shape);
   }
   if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous())
-    return reshape(record(Matmul{}, reshape(a, {-1, a.size(-1)}), b), a.shape().slice(0, a.rank() - 1) + Shape{b.size(1)});
+    return reshape(record(Matmul{}, reshape(a, {-1, a.size(-1)}), b),
+                   a.shape().slice(0, a.rank() - 1) + Shape{b.size(1)});
   return record(Matmul{}, a, b);
 }
 
@@ -118,7 +124,8 @@ namespace stein {
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.rank() == 0 || b.rank() == 0 || a.dtype() != b.dtype() || a.size(-1) != b.size(b.rank() == 1 ? 0 : -2))
-    fail("matmul", "operands of one dtype, rank at least 1, with the last axis of a as long as the second-last of b", describe(a) + " and " + describe(b));
+    fail("matmul", "operands of one dtype, rank at least 1, with the last axis of a as long as the second-last of b",
+         describe(a) + " and " + describe(b));
   const Tensor x = a.rank() == 1 ? unsqueeze(a, 0) : a, y = b.rank() == 1 ? unsqueeze(b, 1) : b;
   broadcast("matmul", x.shape().slice(0, x.rank() - 2), y.shape().slice(0, y.rank() - 2));
   Tensor r = host::matrices(x, y);
@@ -129,13 +136,18 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 void register_matmul(OpRegistry& r) {
   const auto sample = [](Shape a, Shape b) {
-    return Sample{to_string(a) + " " + to_string(b), {{a}, {b}}, [](const Tensors& in) { return Tensors{matmul(in[0], in[1])}; },
+    return Sample{to_string(a) + " " + to_string(b),
+                  {{a}, {b}},
+                  [](const Tensors& in) { return Tensors{matmul(in[0], in[1])}; },
                   [](const Tensors& in) { return Tensors{sum(unsqueeze(in[0], -1) * unsqueeze(in[1], -3), {-2})}; }};
   };
   auto vectors = sample({3}, {3, 2});
   vectors.reference = {};
-  r.add({"matmul", "matrix product", Kind::bilinear,
-         {sample({2, 3}, {3, 4}), sample({2, 2, 3}, {3, 2}), sample({2, 1, 2, 3}, {3, 3, 2}), sample({2, 0}, {0, 3}), sample({1, 3}, {3, 1}), vectors}});
+  r.add({"matmul",
+         "matrix product",
+         Kind::bilinear,
+         {sample({2, 3}, {3, 4}), sample({2, 2, 3}, {3, 2}), sample({2, 1, 2, 3}, {3, 3, 2}), sample({2, 0}, {0, 3}),
+          sample({1, 3}, {3, 1}), vectors}});
 }
 
 }  // namespace stein

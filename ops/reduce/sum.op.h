@@ -33,7 +33,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   Axes axes;
   for (int i = 1; i <= x.rank(); ++i)
-    if (i > shape.rank() || (shape[-i] == 1 && x.size(-i) != 1)) axes.push_back(-i);
+    if (i > shape.rank() || (shape[-i] == 1 && x.size(-i) != 1))
+      axes.push_back(-i);
     else if (shape[-i] != x.size(-i))
       fail("sum_to", "a shape that broadcasts to " + to_string(x.shape()), to_string(shape));
   if (shape.rank() > x.rank()) fail("sum_to", "a shape that broadcasts to " + to_string(x.shape()), to_string(shape));
@@ -55,13 +56,20 @@ Tensor engine_stack(const Tensors& ts) { return stack(ts, 0); }
 
 void register_sum(OpRegistry& r) {
   const auto sample = [](Shape shape, Axes axes, bool keepdim) {
-    return Sample{to_string(shape) + " over " + to_string(axes), {{shape}},
-                  [=](const Tensors& in) { return Tensors{sum(in[0], axes, keepdim)}; }, {}, true};
+    return Sample{to_string(shape) + " over " + to_string(axes),
+                  {{shape}},
+                  [=](const Tensors& in) { return Tensors{sum(in[0], axes, keepdim)}; },
+                  {},
+                  true};
   };
-  r.add({"sum", "sum over axes", Kind::linear,
-         {sample({5}, {}, false), sample({2, 3}, {0}, true), sample({2, 3, 4}, {0, -1}, false), sample({2, 3, 2, 2}, {2, 3}, true),
-          sample({0, 3}, {0}, false), sample({}, {}, false)}});
-  r.add({"mean", "mean over axes", Kind::linear,
+  r.add({"sum",
+         "sum over axes",
+         Kind::linear,
+         {sample({5}, {}, false), sample({2, 3}, {0}, true), sample({2, 3, 4}, {0, -1}, false),
+          sample({2, 3, 2, 2}, {2, 3}, true), sample({0, 3}, {0}, false), sample({}, {}, false)}});
+  r.add({"mean",
+         "mean over axes",
+         Kind::linear,
          {{"all", {{{2, 3}}}, [](const Tensors& in) { return Tensors{mean(in[0])}; }, {}, true},
           {"axis 1", {{{2, 3}}}, [](const Tensors& in) { return Tensors{mean(in[0], {1}, true)}; }, {}, true}}});
 }
