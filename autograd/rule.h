@@ -15,7 +15,8 @@
 //     In<k>       input k           Out<k> output k (whatever else a rule needs must BE an output)
 //     Like<k>     shape and dtype of input k, nothing kept
 // Variants: `vjpn(int k, ...)` one rule for all inputs (concat); `vjp_all(Wanted, ...)` all inputs at once, returning
-// Tensors. `push(G t)` is the tangent of a linear op whose attributes hold shapes (reshape, expand).
+// Tensors. `call(inputs)` is the public way to the op, where that does more than record it (folding a batch of tangents, say).
+// `push(G t)` is the tangent of a linear op whose attributes hold shapes (reshape, expand).
 #pragma once
 
 #include <functional>
@@ -371,7 +372,11 @@ auto record_list(const T& op, const Tensors& inputs) {
 
 template <class T>
 Tensors OpOf<T>::apply(std::span<const Tensor> in) const {
-  if constexpr (requires { op_.forward(Tensors{}); })
+  if constexpr (requires { op_.call(in[0], in[1]); })
+    return detail::as_tensors(op_.call(in[0], in[1]));
+  else if constexpr (requires { op_.call(in[0]); })
+    return detail::as_tensors(op_.call(in[0]));
+  else if constexpr (requires { op_.forward(Tensors{}); })
     return detail::as_tensors(record_list(op_, Tensors(in.begin(), in.end())));
   else if constexpr (requires { run(op_, in[0]); })
     return detail::as_tensors(record(op_, in[0]));
