@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Turns every ops/<family>/<name>.op.h into compilation units, so that adding an op edits no build file:
-#   ops_<family>.host.cpp        STEIN_HOST: the public function, the rule, the registration (elementwise: several, side by side)
+#   ops_<family>_<i>.host.cpp         STEIN_HOST: the public function, the rule, the registration of a group of ops
 #   ops_elementwise_<i>.<level>.cpp   the kernels of a group of elementwise ops, compiled for one SIMD level
 #   ops_registry.cpp             register_all: calls register_<name> of every file, in alphabetical order
-# An op's group is a hash of its name, so a new op recompiles its own group only.
+# An op's group is a hash of its name, so a new op recompiles its own group only. Groups compile side by side: about ten files
+# each, for what an op adds weighs as much as what all of them include.
 
 set(STEIN_GENERATED "${PROJECT_BINARY_DIR}/generated")
-set(STEIN_OP_GROUPS 4)
+set(STEIN_OPS_PER_GROUP 10)
 
 function(stein_write_if_changed path text)
   set(old "")
@@ -27,19 +28,23 @@ set(stein_op_names "")
 foreach(file IN LISTS stein_op_files)
   get_filename_component(folder "${file}" DIRECTORY)
   get_filename_component(family "${folder}" NAME)
+  list(APPEND stein_family_${family} "${file}")
+endforeach()
+
+foreach(file IN LISTS stein_op_files)
+  get_filename_component(folder "${file}" DIRECTORY)
+  get_filename_component(family "${folder}" NAME)
   get_filename_component(name "${file}" NAME)
   string(REGEX REPLACE "\\.op\\.h$" "" name "${name}")
   if(name IN_LIST stein_op_names)
     message(FATAL_ERROR "two files define the op '${name}'; one of them is ${file}")
   endif()
   list(APPEND stein_op_names "${name}")
-  set(unit "ops_${family}")
-  if(family STREQUAL "elementwise")
-    string(MD5 hash "${name}")
-    string(SUBSTRING "${hash}" 0 6 hash)
-    math(EXPR group "0x${hash} % ${STEIN_OP_GROUPS}")
-    set(unit "ops_${family}_${group}")
-  endif()
+  string(MD5 hash "${name}")
+  string(SUBSTRING "${hash}" 0 6 hash)
+  list(LENGTH stein_family_${family} count)
+  math(EXPR group "0x${hash} % ((${count} + ${STEIN_OPS_PER_GROUP} - 1) / ${STEIN_OPS_PER_GROUP})")
+  set(unit "ops_${family}_${group}")
   if(NOT unit IN_LIST stein_op_units)
     list(APPEND stein_op_units "${unit}")
   endif()

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "detail_kernels.h"
+#include "tests/ops/detail_kernels.h"
 
 namespace stein::test {
 namespace {

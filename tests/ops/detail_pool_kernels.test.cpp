@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "detail_kernels.h"
+#include "tests/ops/detail_kernels.h"
 
 namespace stein::test {
 namespace {
