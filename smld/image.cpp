@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 #include <vector>
+
+#include "tensor/detail/atomic_file.h"
 
 namespace stein::smld {
 namespace {
@@ -90,15 +89,7 @@ void write_png(const std::string& path, const Tensor& image) {
   put_chunk(file, "IHDR", header);
   put_chunk(file, "IDAT", packed);
   put_chunk(file, "IEND", {});
-  const std::string temporary = path + ".tmp";
-  std::ofstream out(temporary, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
-  out.close();
-  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    fail("write_png", "a place to write", fmt::format("'{}', which cannot be written", path),
-         "does its folder exist, with free space?");
-  }
+  stein::detail::write_atomically("write_png", path, {reinterpret_cast<const char*>(file.data()), file.size()});
 }
 
 }  // namespace stein::smld

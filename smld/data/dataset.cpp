@@ -21,10 +21,13 @@ Dataset::Dataset(std::string name, Tensor samples, Tensor labels)
     fail("dataset", fmt::format("i64 labels ({},)", samples_.size(0)), describe(labels_));
   if (samples_.dtype() == f32) {
     const float* v = samples_.data<float>();
-    const auto bad = std::find_if_not(v, v + samples_.numel(), [](float x) { return std::isfinite(x); });
+    const bool image = samples_.rank() == 4;
+    const auto bad = std::find_if_not(v, v + samples_.numel(),
+                                      [=](float x) { return std::isfinite(x) && (!image || (x >= 0 && x <= 1)); });
     if (bad != v + samples_.numel())
-      fail("dataset", "finite values",
-           fmt::format("{} in sample {}", *bad, (bad - v) / (samples_.numel() / samples_.size(0))));
+      fail("dataset", image ? "image values in [0, 1]" : "finite values",
+           fmt::format("{} in sample {} of '{}'", *bad, (bad - v) / (samples_.numel() / samples_.size(0)), name_),
+           image && std::isfinite(*bad) ? "u8 values are divided by 255; scale others first" : "");
   }
   sample_shape_ = samples_.shape().slice(1, samples_.rank());
 }

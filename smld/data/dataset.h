@@ -18,7 +18,8 @@ class Dataset {
  public:
   Dataset() = default;
   /// samples: (N, C, H, W) or (N, D), u8 (read as v/255) or f32; labels: (N) i64, or undefined.
-  /// Throws Error for other ranks or dtypes, empty axes, labels of another length, and f32 values that are not finite.
+  /// Throws Error for other ranks or dtypes, empty axes, labels of another length, f32 values that are not
+  /// finite, and f32 images outside [0, 1].
   Dataset(std::string name, Tensor samples, Tensor labels = {});
 
   const std::string& name() const { return name_; }

@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <string_view>
 
 #include "smld/data/cifar10.h"
 #include "smld/data/idx.h"
 #include "smld/data/image_folder.h"
 #include "smld/data/mixture.h"
+#include "smld/data/npy_data.h"
 #include "smld/data/shapes.h"
 
 namespace stein::smld {
@@ -43,6 +45,7 @@ DataSplits open_folder(const std::string& path, const DataOptions& options) {
 DataSplits open_file(const std::string& path) {
   std::array<char, 6> magic{};
   std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
+  if (std::string_view(magic.data(), magic.size()) == "\x93NUMPY") return split_every_tenth(read_npy_data(path));
   if ((magic[0] == '\x1f' && magic[1] == '\x8b') || (magic[0] == 0 && magic[1] == 0))
     return split_every_tenth(read_idx_images(path, path));
   fail("data", "an IDX file (gzipped or not) or an .npy file", fmt::format("'{}', which begins like neither", path),

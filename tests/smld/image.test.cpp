@@ -78,7 +78,7 @@ TEST_CASE("write_png writes what every reader reads", "[image]") {
 #ifdef STEIN_HAVE_PNG
   CHECK(read_picture(path).values[1] == 3 / 255.0f);
 #endif
-  CHECK_FALSE(std::filesystem::exists(path + ".tmp"));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);  // no temporary file stays
 
   CHECK(error_of([&] {
           write_png(path, zeros({2, 3, 3}));
@@ -89,9 +89,8 @@ TEST_CASE("write_png writes what every reader reads", "[image]") {
   CHECK(error_of([&] {
           write_png(path, zeros({1, 0, 3}));
         }) == "[write_png] expected 1 to 2^28 pixels, at most 2^20 a side; got f32 (1, 0, 3)");
-  CHECK_THAT(
-      error_of([&] {
-        write_png(folder / "none/x.png", zeros({1, 2, 2}));
-      }),
-      Contains("[write_png] expected a place to write; got '") && Contains("does its folder exist, with free space?"));
+  CHECK_THAT(error_of([&] {
+               write_png(folder / "none/x.png", zeros({1, 2, 2}));
+             }),
+             Contains("[write_png] expected to write '") && Contains("No such file or directory"));
 }

@@ -6,6 +6,7 @@
 
 #include "smld/data/idx.h"
 #include "smld/image.h"
+#include "tensor/npy.h"
 #include "tests/smld/data/files.h"
 #include "tests/support/skip.h"
 
@@ -48,7 +49,13 @@ TEST_CASE("data sets refuse what they cannot hold", "[data]") {
         }) == "[dataset] expected i64 labels (3,); got i64 (2,)");
   Tensor bad = zeros({3, 2});
   bad.mutable_data<float>()[5] = std::numeric_limits<float>::infinity();
-  CHECK(error_of([&] { Dataset("x", bad); }) == "[dataset] expected finite values; got inf in sample 2");
+  CHECK(error_of([&] { Dataset("x", bad); }) == "[dataset] expected finite values; got inf in sample 2 of 'x'");
+  bad.fill_(1.5);
+  CHECK(error_of([&] {
+          Dataset("x", as_strided(bad, {3, 1, 1, 2}, {2, 2, 2, 1}, 0));
+        }) ==
+        "[dataset] expected image values in [0, 1]; got 1.5 in sample 0 of 'x'; u8 values are divided by 255; scale "
+        "others first");
   CHECK(error_of([] {
           split_every_tenth(Dataset("x", zeros({1, 2})));
         }) == "[data] expected at least 2 samples, one to train on and one to hold out; got 1 in 'x'");
@@ -68,6 +75,12 @@ TEST_CASE("data is opened by name and by path", "[data]") {
   Bytes record(3073 * 2, 1);
   folder.write("cifar/data_batch_1.bin", record);
   CHECK(open_data(folder / "cifar").train.sample_shape() == Shape{3, 32, 32});
+  save_npy(folder / "points.npy", ones({10, 3}, f64));
+  CHECK(open_data(folder / "points.npy").train.sample_shape() == Shape{3});
+  save_npy(folder / "images.npy", full({10, 4, 6}, 51, u8));
+  const DataSplits npy = open_data(folder / "images.npy");
+  CHECK(npy.train.sample_shape() == Shape{1, 4, 6});
+  CHECK(npy.train.first(1).to_vector<float>()[0] == 51.0f / 255);
 #ifdef STEIN_HAVE_PNG
   std::filesystem::create_directories(folder / "pictures");
   for (const char* name : {"pictures/a.png", "pictures/b.png"}) write_png(folder / name, zeros({3, 8, 8}));
@@ -90,6 +103,13 @@ TEST_CASE("data that cannot be opened says what was looked for", "[data]") {
                  Contains("which begins like neither"));
   CHECK_THAT(error_of([&] { open_data(folder.write("empty", {})); }),
              Contains("[data] expected") || Contains("[idx] expected"));
+  save_npy(folder / "i64.npy", zeros({10, 3}, i64));
+  CHECK_THAT(error_of([&] { open_data(folder / "i64.npy"); }),
+             Contains("[npy data] expected u8, f32 or f64 images (N, C, H, W) or (N, H, W), or vectors (N, D); got i64 "
+                      "(10, 3) in '"));
+  save_npy(folder / "huge.npy", full({10, 3}, 1e300, f64));
+  CHECK_THAT(error_of([&] { open_data(folder / "huge.npy"); }),
+             Contains("[dataset] expected finite values; got inf in sample 0 of '"));
   CHECK(error_of([] { open_data("shapes", {.count = -1}); }) == "[data] expected a count of 0 (all) or more; got -1");
 }
 

@@ -7,6 +7,7 @@
 
 #include "smld/data/dataset.h"
 #include "smld/image.h"
+#include "tensor/safetensors.h"
 #include "tests/smld/data/files.h"
 #include "tests/support/skip.h"
 
@@ -177,6 +178,19 @@ TEST_CASE("pictures are cropped to the centre and resized without aliasing", "[d
   Picture colour{1, 1, 3, false, {0.5f, 0.25f, 1.0f}};
   CHECK(with_channels(colour, 1).values[0] == Approx(0.299 * 0.5 + 0.587 * 0.25 + 0.114));
   CHECK(error_of([&] { with_channels(p, 4); }) == "[picture] expected 1 or 3 channels; got 4");
+}
+
+TEST_CASE("resizing agrees with PyTorch's antialiased interpolation", "[data]") {
+  const NamedTensors golden = load_safetensors(STEIN_TEST_DATA "/golden/resize.safetensors");
+  for (const auto& [size, side] : {std::pair{8, 8}, {33, 8}, {31, 16}, {100, 32}, {7, 16}, {3, 28}, {64, 1}, {5, 4}}) {
+    const std::string key = std::to_string(size) + "_to_" + std::to_string(side);
+    INFO(key);
+    const Picture p{size, size, 3, false, golden.at(key + ".input").to_vector<float>()};
+    const auto expected = golden.at(key + ".output").to_vector<float>();
+    std::size_t i = 0;
+    check_picture(
+        square(p, side), side, side, 3, [&](int, int, int) { return expected[i++]; }, 1e-5f);
+  }
 }
 
 TEST_CASE("a folder of pictures becomes a data set", "[data]") {
