@@ -43,6 +43,16 @@ Tensor start_cotangent(const Tensor& output, const Tensors& given, std::size_t i
   return ones_like(output);
 }
 
+// Undoes broadcasting: sums g, which has `lead` batch axes, to the input's shape behind them.
+Tensor unbroadcast(Tensor g, const Shape& shape, int lead) {
+  if (g.shape() == shape) return g;
+  const Shape batch = g.shape().slice(0, lead);
+  if (g.shape() == batch + shape) return g;
+  Shape aligned = batch;  // 1s between the batch axes and an input of lower rank
+  for (int i = shape.rank(); i < g.rank() - lead; ++i) aligned.push_back(1);
+  return engine_sum_to(g, aligned + shape).reshape(batch + shape);
+}
+
 // One lead index after the other, for ops whose rules cannot take a batch of cotangents.
 Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std::uint64_t wanted) {
   Shape batch;
@@ -89,10 +99,8 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
     sum = sum.defined() ? engine_add(sum, value) : std::move(value);
   };
-  Shape batch;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Tensor start = start_cotangent(outputs[i], options.cotangents, i, lead);
-    batch = start.shape().slice(0, lead);
     if (const int slot = walk.slot(from[i]); slot >= 0) accumulate(slot, std::move(start));
   }
 
@@ -130,9 +138,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
         fail("grad",
              "rule " + std::to_string(k) + " of op " + node.name() + " to return " + std::string(name_of(input.dtype)),
              describe(g));
-      const Shape target = batch + input.shape;
-      accumulate(slot,
-                 g.shape() == target ? std::move(g) : engine_sum_to(g, target));  // broadcasting is undone here, once
+      accumulate(slot, unbroadcast(std::move(g), input.shape, lead));  // broadcasting is undone here, once
     }
     if (free_kept) node.free_kept();
   }

@@ -48,6 +48,21 @@ TEST_CASE("grad: a batch of cotangents gives the Jacobian") {
   CHECK(allclose(reshape(jt, {4}), sum(j * t, {-1, -2}), 1e-13));
 }
 
+TEST_CASE("grad: a batch of cotangents through operands of lower rank") {
+  Tensor a = tensor({1, 2, 3}, f64).requires_grad_(), b = scalar(2, f64).requires_grad_();
+  Tensor y = tensor({{1, 2, 3}, {4, 5, 6}}, f64) * a + b;
+  Tensor c = reshape(arange(0, 24, 1, f64), {2, 2, 2, 3});
+  auto g = grad({y}, {a, b}, {.cotangents = {c}, .retain_graph = true, .batched = 2});
+  REQUIRE(g[0].shape() == Shape{2, 2, 3});
+  REQUIRE(g[1].shape() == Shape{2, 2});
+  for (int i = 0; i < 2; ++i)
+    for (int j = 0; j < 2; ++j) {
+      auto one = grad({y}, {a, b}, {.cotangents = {c[i][j]}, .retain_graph = true});
+      CHECK(equal(g[0][i][j], one[0]));
+      CHECK(equal(g[1][i][j], one[1]));
+    }
+}
+
 TEST_CASE("grad: a million nodes neither overflow nor leak") {
   const auto nodes = live_nodes();
   const auto bytes = memory_stats().live_bytes;
