@@ -117,8 +117,7 @@ void register_diagonal(OpRegistry& r) {
       const auto n = host::diagonal_size(in[0].size(-2), in[0].size(-1), offset);
       Tensors elements{narrow(narrow(in[0], -1, 0, 0), -2, 0, 0)};
       for (std::int64_t i = 0; i < n; ++i)
-        elements.push_back(
-            narrow(narrow(in[0], -2, i + std::max(-offset, 0), 1), -1, i + std::max(offset, 0), 1));
+        elements.push_back(narrow(narrow(in[0], -2, i + std::max(-offset, 0), 1), -1, i + std::max(offset, 0), 1));
       elements.erase(elements.begin());
       const Shape lead = in[0].shape().slice(0, in[0].rank() - 2);
       return Tensors{n ? reshape(concat(elements, -1), lead + Shape{n}) : zeros(lead + Shape{0}, f64)};

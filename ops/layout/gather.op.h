@@ -152,8 +152,8 @@ void register_gather(OpRegistry& r) {
   r.add({"gather",
          "out[.., i, ..] = x[.., index[.., i, ..], ..]",
          Kind::linear,
-         {sample({4}, {6}, 0), sample({3, 2}, {5, 2}, 0), sample({2, 3, 2}, {2, 1, 2}, 1),
-          sample({2, 3}, {1, 4}, -1), sample({1, 2}, {3, 2}, 0), sample({2, 3}, {2, 0}, 1)}});
+         {sample({4}, {6}, 0), sample({3, 2}, {5, 2}, 0), sample({2, 3, 2}, {2, 1, 2}, 1), sample({2, 3}, {1, 4}, -1),
+          sample({1, 2}, {3, 2}, 0), sample({2, 3}, {2, 0}, 1)}});
   const auto back = [=](Shape x, int axis, std::int64_t size) {
     return Sample{to_string(x) + " axis " + std::to_string(axis) + " into " + std::to_string(size),
                   {{x}, {x, 0, static_cast<double>(size - 1), {}, i64}},

@@ -96,7 +96,8 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& index, std::int64_t si
   host::check_index_vector("index_add", index);
   if (x.dtype() == u8 || x.dtype() == boolean) fail("index_add", "a dtype of f32, f64, i64", name_of(x.dtype()));
   if (index.size(0) != x.size(a))
-    fail("index_add", "one index for each of " + std::to_string(x.size(a)) + " slices along axis " + std::to_string(axis),
+    fail("index_add",
+         "one index for each of " + std::to_string(x.size(a)) + " slices along axis " + std::to_string(axis),
          describe(index) + " for " + describe(x));
   if (size < 0) fail("index_add", "a size of at least 0", std::to_string(size));
   return record(host::IndexAdd{a, size}, x, index);
@@ -129,7 +130,8 @@ void register_index_select(OpRegistry& r) {
                     Tensor out = zeros(shape, in[0].dtype());
                     const auto at = in[1].to_vector<std::int64_t>();
                     for (std::size_t i = 0; i < at.size(); ++i)
-                      out = out + unslice_axis(narrow(in[0], axis, static_cast<std::int64_t>(i), 1), axis, at[i], 1, size);
+                      out = out +
+                            unslice_axis(narrow(in[0], axis, static_cast<std::int64_t>(i), 1), axis, at[i], 1, size);
                     return Tensors{out};
                   },
                   true};

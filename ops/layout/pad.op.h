@@ -69,7 +69,8 @@ Tensor pad(const Tensor& x, const Dims& before_after, double value) {
   bool any = false;
   for (int i = 0; 2 * i < amounts.rank(); ++i) {
     auto &before = amounts[2 * i], &after = amounts[2 * i + 1];
-    const auto size = x.size(-1 - i), cut = std::max<std::int64_t>(-before, 0), cut_after = std::max<std::int64_t>(-after, 0);
+    const auto size = x.size(-1 - i), cut = std::max<std::int64_t>(-before, 0),
+               cut_after = std::max<std::int64_t>(-after, 0);
     if (cut + cut_after > size)
       fail("pad", "to cut off at most the " + std::to_string(size) + " elements of axis " + std::to_string(-1 - i),
            to_string(before_after) + " for " + describe(x));
