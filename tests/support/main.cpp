@@ -2,15 +2,21 @@
 // The tests' main program. Besides running tests it writes the list of them for ctest:
 //   test_<layer> [TEST SPEC] --ctest FILE --layer NAME [--levels v2,v3,v4]
 // Each TEST_CASE becomes one ctest test named <layer>/<case>, with its tags as labels; [slow] gets more time, and [simd] is
-// listed again once per SIMD level, as <layer>@<level>/<case>.
+// listed again once per SIMD level, as <layer>@<level>/<case>. A test that leaves graph nodes alive fails.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
+#include <cstdint>
+#include <cstdio>
 #include <fstream>
 
 // Read by the sanitizers' run-time libraries at start; unused in ordinary builds.
 extern "C" const char* __asan_default_options() { return "detect_leaks=1:detect_stack_use_after_return=0"; }
 extern "C" const char* __ubsan_default_options() { return "print_stacktrace=1"; }
 extern "C" const char* __tsan_default_options() { return "halt_on_error=1:second_deadlock_stack=1"; }
+
+namespace stein {
+std::int64_t live_nodes() __attribute__((weak));  // autograd/node.h; null in a test program that links no autograd
+}
 
 namespace {
 
@@ -52,7 +58,12 @@ int main(int argc, char** argv) {
               Opt(layer, "name")["--layer"]("prefix of the names in that list") |
               Opt(levels, "names")["--levels"]("SIMD levels for [simd] in that list"));
   if (const int status = session.applyCommandLine(argc, argv)) return status;
-  if (file.empty()) return session.run();
+  if (file.empty()) {
+    const int status = session.run();
+    const auto nodes = stein::live_nodes ? stein::live_nodes() : 0;
+    if (nodes != 0) std::printf("FAILED: %lld graph nodes are still alive\n", static_cast<long long>(nodes));
+    return status != 0 ? status : nodes != 0;
+  }
 
   std::ofstream to(file);
   auto& config = session.config();
