@@ -38,7 +38,7 @@ TEST_CASE("print: exponents where the range asks for them") {
 TEST_CASE("print: nan, inf and -0") {
   CHECK(to_string(tensor({std::nan(""), inf, -inf, -0.0, 2.5})) == "[ nan  inf -inf -0.   2.5]");
   CHECK(to_string(tensor({std::nan("")})) == "[nan]");
-  CHECK(to_string(tensor({std::nan(""), 1.25e-9}, f64)) == "[    nan 1.25e-09]");
+  CHECK(to_string(tensor({std::nan(""), 1.25e-9}, f64)) == "[     nan 1.25e-09]");
 }
 
 TEST_CASE("print: integers and booleans") {
