@@ -15,6 +15,6 @@ using Pack = xsimd::batch<T>;
 
 namespace stein {
 template <class T>
-using Pack = detail::ScalarPack<T>;
+using Pack = detail::STEIN_UNIT::ScalarPack<T>;
 }
 #endif
