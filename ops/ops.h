@@ -106,9 +106,10 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim = false);
 /// (sum |x|^p)^(1/p); p = 2: derivative 0 at 0, as in PyTorch.
 Tensor norm(const Tensor& x, double p = 2, const Axes& axes = {}, bool keepdim = false);
 Tensor cumsum(const Tensor& x, int axis);
-Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< bool, no gradient
+/// bool, no gradient; an element counts as true when it is not 0.
+Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor all_of(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
-/// Values and their indices (i64) along one axis, stable; NaN last.
+/// Values and their indices (i64) along one axis, stable. NaN counts as the largest, as in PyTorch.
 std::pair<Tensor, Tensor> sort(const Tensor& x, int axis = -1, bool descending = false);
 
 // ---- layout ----
@@ -132,7 +133,8 @@ Tensors chunk(const Tensor& x, std::int64_t pieces, int axis = 0);
 Tensor pad(const Tensor& x, const Dims& before_after, double value = 0);
 Tensor concat(const Tensors& xs, int axis = 0);
 Tensor stack(const Tensors& xs, int axis = 0);
-/// out[..., i, ...] = x[..., index[..., i, ...], ...] along `axis`; index i64 of x's rank (torch.gather).
+/// out[..., i, ...] = x[..., index[..., i, ...], ...] along `axis`; index i64 of x's rank (torch.gather), or without its
+/// leading axes: then every slice of x uses the same index.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 /// zeros of size `size` along the axis, with x added at `index`: the adjoint of gather.
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, std::int64_t size);

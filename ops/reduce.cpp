@@ -26,6 +26,17 @@ Tensor with_axes(const Tensor& reduced, const Axes& axes) {
   return reshape(reduced, shape);
 }
 
+std::int64_t reduced_count(const Shape& shape, const Axes& axes) {
+  std::int64_t n = 1;
+  for (auto a : axes) n *= shape[static_cast<int>(a)];
+  return n;
+}
+
+Tensor inverse_or_zero(const Tensor& y) {
+  const Tensor zero = scalar(0, y.dtype()), at_zero = eq(y.detach(), zero);
+  return where(at_zero, zero, reciprocal(where(at_zero, scalar(1, y.dtype()), y)));
+}
+
 namespace {
 
 template <class T>
@@ -82,23 +93,28 @@ void sum_middle(const T* in, T* out, std::int64_t outer, std::int64_t n, std::in
 
 }  // namespace
 
-Tensor reduce_sum(const Tensor& x, const Axes& axes, bool keepdim) {
-  if (x.dtype() != f32 && x.dtype() != f64 && x.dtype() != i64)
-    fail("sum", "a dtype of f32, f64, i64", name_of(x.dtype()), "convert it with to(dtype)");
-  // Neighbouring reduced axes form groups; each group is one pass over (outer, n, inner) in MEMORY order. Channels-last
-  // images are seen as N, H, W, C.
+Tensor reduce_by_passes(const Tensor& x, const Axes& axes, bool keepdim, const ReducePass& pass) {
+  // The axes from the largest stride to the smallest: a dense tensor in any order of axes is row-major then.
+  const int rank = x.rank();
   Tensor t = x.detach();
-  Axes left = axes;
-  const bool nhwc = !t.is_contiguous() && t.is_channels_last();
-  if (nhwc) {
-    static constexpr int kNew[] = {-4, -1, -3, -2};  // axis -4, -3, -2, -1 of NCHW stands there in NHWC
-    t = permute(t, {0, 2, 3, 1});
-    for (auto& a : left) a = kNew[a + 4];
-    std::sort(left.begin(), left.end());
-  } else if (!t.is_contiguous()) {
-    t = t.clone();
+  Axes order;
+  for (int i = 0; i < rank; ++i) order.push_back(i);
+  if (!t.is_contiguous()) {
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+      return std::abs(x.strides()[static_cast<int>(a)]) > std::abs(x.strides()[static_cast<int>(b)]);
+    });
+    t = permute(t, order);
+    if (!t.is_contiguous()) {
+      t = x.clone();
+      std::sort(order.begin(), order.end());
+    }
   }
-  const Shape final_shape = reduced_shape(x.shape(), axes, keepdim);
+  Axes back = order;
+  for (int i = 0; i < rank; ++i) back[static_cast<int>(order[i])] = i;
+  Axes left;
+  for (auto a : axes) left.push_back(back[static_cast<int>(a)] - rank);
+  std::sort(left.begin(), left.end());
+
   Shape shape = t.shape();
   while (!left.empty()) {
     const int last = static_cast<int>(left.back());
@@ -108,22 +124,28 @@ Tensor reduce_sum(const Tensor& x, const Axes& axes, bool keepdim) {
       --first;
       left.erase(left.rank() - 1);
     }
-    const int r = shape.rank();
-    const auto outer = numel(shape.slice(0, r + first)), n = numel(shape.slice(r + first, r + last + 1)),
-               inner = numel(shape.slice(r + last + 1, r));
+    const auto outer = numel(shape.slice(0, rank + first)), n = numel(shape.slice(rank + first, rank + last + 1)),
+               inner = numel(shape.slice(rank + last + 1, rank));
     Shape next = shape;
     for (int a = first; a <= last; ++a) next[a] = 1;
     Tensor out = empty(next, x.dtype(), x.device());
-    visit_dtype(x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>)
-        sum_middle(t.data<T>(), out.mutable_data<T>(), outer, n, inner);
-    });
+    if (out.numel()) pass(t, out, outer, n, inner);
     t = out;
     shape = next;
   }
-  if (nhwc) t = permute(t, {0, 3, 1, 2});
-  return reshape(t, final_shape);
+  return reshape(permute(t, back), reduced_shape(x.shape(), axes, keepdim));
+}
+
+Tensor reduce_sum(const Tensor& x, const Axes& axes, bool keepdim) {
+  if (x.dtype() != f32 && x.dtype() != f64 && x.dtype() != i64)
+    fail("sum", "a dtype of f32, f64, i64", name_of(x.dtype()), "convert it with to(dtype)");
+  return reduce_by_passes(x, axes, keepdim, [](const Tensor& in, Tensor& out, auto outer, auto n, auto inner) {
+    visit_dtype(in.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>)
+        sum_middle(in.data<T>(), out.mutable_data<T>(), outer, n, inner);
+    });
+  });
 }
 
 }  // namespace stein

@@ -95,13 +95,13 @@ namespace stein {
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   const int a = normal_axis("gather", axis, x.rank()) - x.rank();
   host::check_index_dtype("gather", index);
-  bool fits = index.rank() == x.rank();
-  for (int i = -x.rank(); fits && i < 0; ++i) fits = i == a || index.size(i) <= x.size(i);
+  bool fits = index.rank() <= x.rank() && -a <= index.rank();
+  for (int i = -index.rank(); fits && i < 0; ++i) fits = i == a || index.size(i) <= x.size(i);
   if (!fits)
-    fail("gather", "an index of the rank of x, no longer than x except along axis " + std::to_string(axis),
+    fail("gather", "an index with the axes of x, no longer than x except along axis " + std::to_string(axis),
          describe(index) + " for " + describe(x));
   Tensor from = x;  // a shorter index reads the beginning of x
-  for (int i = -x.rank(); i < 0; ++i)
+  for (int i = -index.rank(); i < 0; ++i)
     if (i != a) from = narrow(from, i, 0, index.size(i));
   return record(host::Gather{a}, from, index);
 }
@@ -110,7 +110,9 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, std::int64_t 
   const int a = normal_axis("scatter_add", axis, x.rank()) - x.rank();
   host::check_index_dtype("scatter_add", index);
   if (x.dtype() == u8 || x.dtype() == boolean) fail("scatter_add", "a dtype of f32, f64, i64", name_of(x.dtype()));
-  if (index.shape() != x.shape()) fail("scatter_add", "an index of the shape of x", describe(Tensors{index, x}));
+  if (index.rank() > x.rank() || -a > index.rank() ||
+      index.shape() != x.shape().slice(x.rank() - index.rank(), x.rank()))
+    fail("scatter_add", "an index of the shape of x", describe(Tensors{index, x}));
   if (size < 0) fail("scatter_add", "a size of at least 0", std::to_string(size));
   return record(host::ScatterAdd{a, size}, x, index);
 }
