@@ -13,14 +13,15 @@ struct Gather {
 
   Tensor forward(const Tensor& x, const Tensor& index) const {
     const Tensor from = detail::rows_of(x), at = detail::rows_of(index);
-    const auto [outer, n, inner] = detail::around(x.shape(), axis);
+    const auto view = detail::around(x.shape(), axis);
+    const auto outer = view.outer, n = view.n, width = view.inner;
     const auto core = detail::around(index.shape(), axis);
     detail::check_index(name, at, n);
     Shape shape = x.shape();
     shape[axis] = core.n;
     Tensor out = empty(shape, x.dtype(), x.device());
     if (out.numel() == 0) return out;
-    visit_dtype(x.dtype(), [&, size = n, width = inner](auto tag) {
+    visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* p = from.data<T>();
       const std::int64_t* idx = at.data<std::int64_t>();
@@ -30,7 +31,7 @@ struct Gather {
         for (auto row = b; row < e; ++row) {
           const auto o = row / core.n, j = row % core.n;
           const auto* i = idx + (o % core.outer * core.n + j) * width;
-          for (std::int64_t c = 0; c < width; ++c) q[row * width + c] = p[(o * size + i[c]) * width + c];
+          for (std::int64_t c = 0; c < width; ++c) q[row * width + c] = p[(o * n + i[c]) * width + c];
         }
       });
     });
@@ -47,14 +48,15 @@ struct ScatterAdd {
 
   Tensor forward(const Tensor& x, const Tensor& index) const {
     const Tensor from = detail::rows_of(x), at = detail::rows_of(index);
-    const auto [outer, n, inner] = detail::around(x.shape(), axis);
+    const auto view = detail::around(x.shape(), axis);
+    const auto outer = view.outer, n = view.n, width = view.inner;
     const auto core = detail::around(index.shape(), axis);
     detail::check_index(name, at, size);
     Shape shape = x.shape();
     shape[axis] = size;
     Tensor out = zeros(shape, x.dtype(), x.device());
     if (x.numel() == 0) return out;
-    visit_dtype(x.dtype(), [&, count = n, width = inner](auto tag) {
+    visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
         const T* p = from.data<T>();
@@ -62,17 +64,16 @@ struct ScatterAdd {
         T* q = out.mutable_data<T>();
         // Each element of the result belongs to one range, which adds to it in the order of the index.
         const auto part = std::min<std::int64_t>(width, 64), parts = (width + part - 1) / part;
-        parallel_for(outer * parts, std::max<std::int64_t>(1, 32768 / (count * part)),
-                     [&](std::int64_t b, std::int64_t e) {
-                       for (auto r = b; r < e; ++r) {
-                         const auto o = r / parts, first = r % parts * part, last = std::min(width, first + part);
-                         for (std::int64_t j = 0; j < count; ++j) {
-                           const auto* i = idx + (o % core.outer * count + j) * width;
-                           const auto* v = p + (o * count + j) * width;
-                           for (auto c = first; c < last; ++c) q[(o * size + i[c]) * width + c] += v[c];
-                         }
-                       }
-                     });
+        parallel_for(outer * parts, std::max<std::int64_t>(1, 32768 / (n * part)), [&](std::int64_t b, std::int64_t e) {
+          for (auto r = b; r < e; ++r) {
+            const auto o = r / parts, first = r % parts * part, last = std::min(width, first + part);
+            for (std::int64_t j = 0; j < n; ++j) {
+              const auto* i = idx + (o % core.outer * n + j) * width;
+              const auto* v = p + (o * n + j) * width;
+              for (auto c = first; c < last; ++c) q[(o * size + i[c]) * width + c] += v[c];
+            }
+          }
+        });
       }
     });
     return out;

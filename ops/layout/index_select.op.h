@@ -15,23 +15,24 @@ struct IndexSelect {
 
   Tensor forward(const Tensor& x, const Tensor& index) const {
     const Tensor from = detail::rows_of(x), at = detail::rows_of(index);
-    const auto [outer, n, inner] = detail::around(x.shape(), axis);
-    detail::check_index(name, at, n);
+    const auto view = detail::around(x.shape(), axis);
+    detail::check_index(name, at, view.n);
     Shape shape = x.shape();
     shape[axis] = index.numel();
     Tensor out = empty(shape, x.dtype(), x.device());
     if (out.numel() == 0) return out;
-    const auto count = index.numel(), size = n;
-    const auto bytes = static_cast<std::size_t>(inner) * size_of(x.dtype());
+    const auto count = index.numel();
+    const auto bytes = static_cast<std::size_t>(view.inner) * size_of(x.dtype());
     const auto* idx = at.data<std::int64_t>();
     const auto* p = static_cast<const char*>(from.raw());
     auto* q = static_cast<char*>(const_cast<void*>(out.raw()));
-    parallel_for(outer * count, static_cast<std::int64_t>(1 + 131072 / bytes), [&](std::int64_t b, std::int64_t e) {
-      for (auto row = b; row < e; ++row) {
-        const auto source = row / count * size + idx[row % count];
-        std::memcpy(q + static_cast<std::size_t>(row) * bytes, p + static_cast<std::size_t>(source) * bytes, bytes);
-      }
-    });
+    parallel_for(
+        view.outer * count, static_cast<std::int64_t>(1 + 131072 / bytes), [&](std::int64_t b, std::int64_t e) {
+          for (auto row = b; row < e; ++row) {
+            const auto source = row / count * view.n + idx[row % count];
+            std::memcpy(q + static_cast<std::size_t>(row) * bytes, p + static_cast<std::size_t>(source) * bytes, bytes);
+          }
+        });
     return out;
   }
   Tensor vjp0(G g, In<1> index, Like<0> x) const { return index_add(g, axis, index, x.shape[axis]); }
@@ -45,13 +46,14 @@ struct IndexAdd {
 
   Tensor forward(const Tensor& x, const Tensor& index) const {
     const Tensor from = detail::rows_of(x), at = detail::rows_of(index);
-    const auto [outer, n, inner] = detail::around(x.shape(), axis);
+    const auto view = detail::around(x.shape(), axis);
+    const auto outer = view.outer, n = view.n, width = view.inner;
     detail::check_index(name, at, size);
     Shape shape = x.shape();
     shape[axis] = size;
     Tensor out = zeros(shape, x.dtype(), x.device());
     if (x.numel() == 0) return out;
-    visit_dtype(x.dtype(), [&, count = n, width = inner](auto tag) {
+    visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
         const T* p = from.data<T>();
@@ -59,17 +61,16 @@ struct IndexAdd {
         T* q = out.mutable_data<T>();
         // Each element of the result belongs to one range, which adds to it in the order of the index.
         const auto part = std::min<std::int64_t>(width, 64), parts = (width + part - 1) / part;
-        parallel_for(outer * parts, std::max<std::int64_t>(1, 32768 / (count * part)),
-                     [&](std::int64_t b, std::int64_t e) {
-                       for (auto r = b; r < e; ++r) {
-                         const auto o = r / parts, first = r % parts * part, last = std::min(width, first + part);
-                         for (std::int64_t j = 0; j < count; ++j) {
-                           const T* v = p + (o * count + j) * width;
-                           T* to = q + (o * size + idx[j]) * width;
-                           for (auto c = first; c < last; ++c) to[c] += v[c];
-                         }
-                       }
-                     });
+        parallel_for(outer * parts, std::max<std::int64_t>(1, 32768 / (n * part)), [&](std::int64_t b, std::int64_t e) {
+          for (auto r = b; r < e; ++r) {
+            const auto o = r / parts, first = r % parts * part, last = std::min(width, first + part);
+            for (std::int64_t j = 0; j < n; ++j) {
+              const T* v = p + (o * n + j) * width;
+              T* to = q + (o * size + idx[j]) * width;
+              for (auto c = first; c < last; ++c) to[c] += v[c];
+            }
+          }
+        });
       }
     });
     return out;
