@@ -43,14 +43,23 @@ Tensor start_cotangent(const Tensor& output, const Tensors& given, std::size_t i
   return ones_like(output);
 }
 
-// Undoes broadcasting: sums g, which has `lead` batch axes, to the input's shape behind them.
-Tensor unbroadcast(Tensor g, const Shape& shape, int lead) {
-  if (g.shape() == shape) return g;
-  const Shape batch = g.shape().slice(0, lead);
-  if (g.shape() == batch + shape) return g;
-  Shape aligned = batch;  // 1s between the batch axes and an input of lower rank
-  for (int i = shape.rank(); i < g.rank() - lead; ++i) aligned.push_back(1);
-  return engine_sum_to(g, aligned + shape).reshape(batch + shape);
+// Broadcasting is undone here, once: `g` has the batch's axes and then a shape that broadcasts from the input's, so what
+// is summed stands between the two.
+Tensor undo_broadcasting(Tensor g, const Shape& batch, const Node& node, int k) {
+  const auto& input = node.inputs[k];
+  const int lead = batch.rank(), extra = g.rank() - lead - input.shape.rank();
+  if (g.dtype() != input.dtype || extra < 0 || g.shape().slice(0, lead) != batch)
+    fail("grad",
+         "rule " + std::to_string(k) + " of op " + node.name() + " to return " + std::string(name_of(input.dtype)) +
+             " of batch axes " + to_string(batch) + " + a shape that " + to_string(input.shape) + " broadcasts to",
+         describe(g));
+  if (extra == 0) {
+    bool same = true;
+    for (int i = 0; i < input.shape.rank(); ++i) same = same && g.size(lead + i) == input.shape[i];
+    if (same) return g;
+    return engine_sum_to(g, batch + input.shape);
+  }
+  return engine_sum_to(g, batch + Dims::filled(extra, 1) + input.shape).reshape(batch + input.shape);
 }
 
 // One lead index after the other, for ops whose rules cannot take a batch of cotangents.
@@ -68,7 +77,7 @@ Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std
     }
     auto r = node.op->vjp(node, one, 0, wanted);
     for (std::size_t k = 0; k < parts.size(); ++k)
-      if (r[k].defined()) parts[k].push_back(engine_sum_to(r[k], node.inputs[static_cast<int>(k)].shape));
+      if (r[k].defined()) parts[k].push_back(undo_broadcasting(std::move(r[k]), {}, node, static_cast<int>(k)));
   }
   Tensors r(parts.size());
   for (std::size_t k = 0; k < parts.size(); ++k) {
@@ -134,11 +143,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
       const int slot = walk.slot(input.edge);
       Tensor& g = back[static_cast<std::size_t>(k)];
       if (slot < 0 || !g.defined()) continue;
-      if (g.dtype() != input.dtype)
-        fail("grad",
-             "rule " + std::to_string(k) + " of op " + node.name() + " to return " + std::string(name_of(input.dtype)),
-             describe(g));
-      accumulate(slot, unbroadcast(std::move(g), input.shape, lead));  // broadcasting is undone here, once
+      accumulate(slot, undo_broadcasting(std::move(g), batch, node, k));
     }
     if (free_kept) node.free_kept();
   }
@@ -151,6 +156,10 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
     if (!t.requires_grad())
       fail("grad", "inputs that require a gradient", describe(t) + ", a constant",
            "call requires_grad_() before the forward pass");
+    // Ops compute the slices of a repeated axis once, so no derivative exists for each of them.
+    if (has_repeated_axis(t))
+      fail("grad", "inputs whose elements all lie in memory", describe(t) + " with a repeated (expanded) axis",
+           "ask for the derivative of what was expanded, or use its clone()");
     edges.push_back(edge_of(t));
   }
   Tensors r = detail::grad_edges(outputs, edges, options);

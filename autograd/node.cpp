@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "autograd/node.h"
 
+#include <algorithm>
 #include <vector>
 
+#include "autograd/detail/captures.h"
 #include "tensor/recording.h"
 
 namespace stein {
@@ -31,6 +33,13 @@ Edge edge_of(const Tensor& t) {
   return {Ref<Node>(static_cast<Node*>(t.impl().node.get())), t.impl().output};
 }
 
+bool has_repeated_axis(const Tensor& t) {
+  if (t.is_contiguous()) return false;
+  for (int i = 0; i < t.rank(); ++i)
+    if (t.size(i) > 1 && t.strides()[i] == 0) return true;
+  return false;
+}
+
 Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> out)
     : id(next_id.fetch_add(1, std::memory_order_relaxed)),
       order(detail::current_order),
@@ -46,6 +55,7 @@ Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> 
     i.shape = t.shape();
     i.dtype = t.dtype();
     if (!i.edge.node) continue;
+    detail::Captures::see(t, i.edge);
     const auto needs = op->needs(k);
     keep_inputs |= needs.inputs;
     keep_outputs |= needs.outputs;
@@ -112,6 +122,20 @@ void Node::free_kept() {
 
 std::int64_t live_nodes() { return live.load(); }
 
+namespace detail {
+
+std::uint64_t next_node_id() { return next_id.load(std::memory_order_relaxed); }
+
+Tensors Captures::tensors() const {
+  const auto key = [](const Tensor& t) { return std::pair(static_cast<Node&>(*t.impl().node).id, t.impl().output); };
+  Tensors r = seen_;
+  std::sort(r.begin(), r.end(), [&](const Tensor& a, const Tensor& b) { return key(a) < key(b); });
+  r.erase(std::unique(r.begin(), r.end(), [&](const Tensor& a, const Tensor& b) { return key(a) == key(b); }), r.end());
+  return r;
+}
+
+}  // namespace detail
+
 // ---- the members of Tensor that deal with leaves ----
 
 bool Tensor::is_leaf() const { return !requires_grad() || static_cast<Node&>(*impl().node).is_leaf(); }
@@ -120,6 +144,13 @@ Tensor& Tensor::requires_grad_(bool on) {
   if (!is_leaf())
     fail("requires_grad_", "a leaf", describe(*this) + ", the result of a recorded op", "detach() it first");
   if (on && !is_floating(dtype())) fail("requires_grad_", "a floating dtype (f32 or f64)", describe(*this));
+  if (on && has_repeated_axis(*this)) {  // an independent variable has a place for every element
+    const Tensor dense = clone();
+    impl().storage = dense.impl().storage;
+    impl().offset = 0;
+    impl().strides = dense.strides();
+    impl().contiguous = true;
+  }
   if (on && !requires_grad()) impl().node = make_ref<Node>(*this);
   if (!on) impl().node = nullptr;
   return *this;

@@ -89,6 +89,10 @@ class Node final : public GraphNode {
   bool freed_ = false;
 };
 
+/// True when an axis of size > 1 has stride 0. Such a tensor is computed with once and not element by element, which is
+/// right for a result (its elements depend on the same things) but not for an independent variable.
+bool has_repeated_axis(const Tensor& t);
+
 /// Number of nodes alive in the process, leaves included. 0 when every recorded tensor is gone.
 std::int64_t live_nodes();
 
