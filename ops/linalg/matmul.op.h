@@ -113,7 +113,7 @@ inline Tensor matrices(const Tensor& a, const Tensor& b) {
     return expand(r, shape);
   }
   if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous())
-    return reshape(record(Matmul{}, reshape(a, {-1, a.size(-1)}), b),
+    return reshape(record(Matmul{}, reshape(a, {numel(a.shape().slice(0, a.rank() - 1)), a.size(-1)}), b),
                    a.shape().slice(0, a.rank() - 1) + Shape{b.size(1)});
   return record(Matmul{}, a, b);
 }
