@@ -108,8 +108,13 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
     sum = sum.defined() ? engine_add(sum, value) : std::move(value);
   };
+  Shape batch;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Tensor start = start_cotangent(outputs[i], options.cotangents, i, lead);
+    const Shape mine = start.shape().slice(0, lead);
+    if (i > 0 && mine != batch)
+      fail("grad", "the same batch axes " + to_string(batch) + " in all cotangents", describe(start));
+    batch = mine;
     if (const int slot = walk.slot(from[i]); slot >= 0) accumulate(slot, std::move(start));
   }
 

@@ -18,7 +18,7 @@ struct CheckLine {
   double error = 0;      ///< relative
   double tolerance = 0;
   double expected = 0, got = 0;  ///< of two numbers
-  std::string problem{};  ///< text of an Error thrown on the way
+  std::string problem{};         ///< text of an Error thrown on the way
   bool ok() const { return problem.empty() && error <= tolerance; }
 };
 
