@@ -7,17 +7,13 @@
 // runs over the strip's pixels; then they are added to the partial gradient. Where g has few channels, the lanes run over the
 // channels of x, the rows over taps.
 #include "ops/detail/conv_geometry.h"
+#include "ops/detail/conv_tile.h"
 
 namespace stein::kernels::STEIN_UNIT {
 namespace {
 
 constexpr int64_t kStripPixels = 196;
 constexpr int64_t kMaxChunks = 16;
-
-struct Strip {
-  int64_t rows, cols;  // pixels
-  int64_t x_row_step;  // elements between rows of x in the scratch
-};
 
 // Every row a pointer of its own: taps, when x has 1 or 4 channels to a block.
 template <class T, int R, int V, int B>
@@ -47,37 +43,6 @@ void row_tile(const T* const* x, const T* g, const Strip& s, T* sum) {
   for (int v = 0; v < V; ++v) {
     Vec<T>* to = reinterpret_cast<Vec<T>*>(sum + (r * V + v) * W);
     *to += acc[r][v];
-  }
-}
-
-// The rows are neighbouring channels of one tap; the first `rows` of R are wanted.
-template <class T, int R, int V>
-void channel_tile(const T* x, const T* g, const Strip& s, T* sum, int64_t rows) {
-  constexpr int W = kLanes<T>;
-  constexpr int B = 64 / static_cast<int>(sizeof(T));
-  Vec<T> acc[R][V];
-  STEIN_UNROLL
-  for (int r = 0; r < R; ++r) STEIN_UNROLL
-  for (int v = 0; v < V; ++v) acc[r][v] = Vec<T>{};
-  for (int64_t i = 0; i < s.rows; ++i, x += s.x_row_step) {
-    const T* xp = x;
-    for (const T* end = xp + s.cols * B; xp != end; xp += B, g += V * W) {
-      Vec<T> f[V];
-      STEIN_UNROLL
-      for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(g + v * W);
-      STEIN_UNROLL
-      for (int r = 0; r < R; ++r) STEIN_UNROLL
-      for (int v = 0; v < V; ++v) acc[r][v] += xp[r] * f[v];
-    }
-  }
-  STEIN_UNROLL
-  for (int r = 0; r < R; ++r) {
-    if (r >= rows) return;
-    STEIN_UNROLL
-    for (int v = 0; v < V; ++v) {
-      Vec<T>* to = reinterpret_cast<Vec<T>*>(sum + (r * V + v) * W);
-      *to += acc[r][v];
-    }
   }
 }
 
@@ -167,29 +132,12 @@ void small_rows(const FilterPlan& p, const T* x, const int64_t* taps, const T* g
 }
 
 template <class T>
-void channel_rows(const FilterPlan& p, const T* x, const int64_t* taps, const T* g, const Strip& s, int vectors,
+void channel_rows(const FilterPlan& p, const T* x, const int64_t* taps, const T* g, const Strip& s, int64_t lanes,
                   T* sum) {
-  constexpr int R = kRegisters == 32 ? 8 : 4, R1 = kRegisters == 32 ? 16 : 8;
-  const int64_t lanes = vectors * kLanes<T>;
-  for (int64_t b = 0; b < p.q.blocks; ++b) {
-    const int64_t nb = min_of(p.q.block, p.q.src_cg - b * p.q.block);
-    for (int64_t t = 0; t < p.taps; ++t) {
-      const T* xt = x + b * block_step(p.q) + taps[t];
-      T* to = sum + (t * p.q.src_cg + b * p.q.block) * lanes;
-      for (int64_t c = 0; c < nb;) {
-        if (vectors == 1 && nb - c > R && R1 <= p.q.block) {
-          channel_tile<T, R1, 1>(xt + c, g, s, to + c * lanes, nb - c);
-          c += R1;
-        } else if (vectors == 1) {
-          channel_tile<T, R, 1>(xt + c, g, s, to + c * lanes, nb - c);
-          c += R;
-        } else {
-          channel_tile<T, R, 2>(xt + c, g, s, to + c * lanes, nb - c);
-          c += R;
-        }
-      }
-    }
-  }
+  for (int64_t b = 0; b < p.q.blocks; ++b)
+    for (int64_t t = 0; t < p.taps; ++t)
+      channel_tiles(x + b * block_step(p.q) + taps[t], g, s, min_of(p.q.block, p.q.src_cg - b * p.q.block), lanes,
+                    sum + (t * p.q.src_cg + b * p.q.block) * lanes);
 }
 
 template <class T>
@@ -232,7 +180,7 @@ void run_filter(const ConvFilterArgs<T>& a) {
         fill_scratch(q, a.x + n * q.src_h * q.src_w * q.src_c, h0, group * q.src_cg, scratch);
         T* group_sum = partial + group * p.group_elements;
         for (int64_t row = h0; row < h1; row += p.strip_rows) {
-          const Strip s{min_of(p.strip_rows, h1 - row), q.dst_w, grid.src_row_step};
+          const Strip s{min_of(p.strip_rows, h1 - row), q.dst_w, grid.src_row_step, 0};
           const T* x = scratch + (row - h0) * grid.src_row_step;
           T* sum = group_sum;
           for (int64_t c = 0; c < q.dst_cg; c += span) {
@@ -251,7 +199,7 @@ void run_filter(const ConvFilterArgs<T>& a) {
             } else if (q.block == 4) {
               small_rows<T, 4>(p, x, taps, strip_g, s, vectors, sum);
             } else {
-              channel_rows(p, x, taps, strip_g, s, vectors, sum);
+              channel_rows(p, x, taps, strip_g, s, lanes, sum);
             }
             sum += p.taps * q.src_cg * lanes;
           }

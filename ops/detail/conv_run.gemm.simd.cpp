@@ -1,73 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Direct convolution, forward and input gradient: conv_geometry.h says how the work is cut.
 //
-// Micro-kernel: P destination pixels x V vectors of destination channels stay in registers while the loop runs over the
-// source's channels and the taps; each step loads V filter vectors, packed in exactly this order, and multiplies them with P
-// broadcast pixels. Where the destination has few channels, the lanes run over the source's channels, and a sum over lanes ends it.
+// Where the destination has few channels, the lanes run over the source's channels, and a sum over lanes ends it.
 #include "ops/detail/conv_geometry.h"
+#include "ops/detail/conv_tile.h"
 
 namespace stein::kernels::STEIN_UNIT {
 namespace {
-
-template <class T>
-struct Tile {
-  const T* src;         // scratch at the first pixel of the tile
-  const int64_t* taps;  // offsets from src
-  int64_t ntaps;
-  int64_t blocks, block_step, last_block;  // channel blocks of the source, their distance, channels in the last
-  const T* filter;                         // packed
-  const T* bias;                           // null, or at the first channel of the tile
-  T* dst;
-  int64_t dst_step;       // between neighbouring pixels
-  int64_t pixels, lanes;  // how many of P and of V * kLanes are wanted
-};
-
-template <class T, int P, int V, int B>
-void lane_tile(const Tile<T>& a) {
-  constexpr int W = kLanes<T>;
-  Vec<T> acc[P][V];
-  STEIN_UNROLL
-  for (int p = 0; p < P; ++p) STEIN_UNROLL
-  for (int v = 0; v < V; ++v) acc[p][v] = Vec<T>{};
-  const T* w = a.filter;
-  for (int64_t b = 0; b < a.blocks; ++b) {
-    const int64_t nb = B == 1 ? 1 : b + 1 == a.blocks ? a.last_block : B;
-    const T* base = a.src + b * a.block_step;
-    for (int64_t t = 0; t < a.ntaps; ++t) {
-      const T* x = base + a.taps[t];
-      for (const T* end = x + nb; x != end; ++x, w += V * W) {
-        Vec<T> f[V];
-        STEIN_UNROLL
-        for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(w + v * W);
-        STEIN_UNROLL
-        for (int p = 0; p < P; ++p) STEIN_UNROLL
-        for (int v = 0; v < V; ++v) acc[p][v] += x[p * B] * f[v];
-      }
-    }
-  }
-  if (a.bias != nullptr) {
-    Vec<T> f[V];
-    STEIN_UNROLL
-    for (int v = 0; v < V; ++v) f[v] = load_n(a.bias + v * W, min_of<int64_t>(W, max_of<int64_t>(0, a.lanes - v * W)));
-    STEIN_UNROLL
-    for (int p = 0; p < P; ++p) STEIN_UNROLL
-    for (int v = 0; v < V; ++v) acc[p][v] += f[v];
-  }
-  T* dst = a.dst;
-  const bool full = a.lanes == V * W;
-  STEIN_UNROLL
-  for (int p = 0; p < P; ++p, dst += a.dst_step) {
-    if (p >= a.pixels) return;
-    STEIN_UNROLL
-    for (int v = 0; v < V; ++v) {
-      if (full || a.lanes >= (v + 1) * W) {
-        store(dst + v * W, acc[p][v]);
-      } else if (a.lanes > v * W) {
-        store_n(dst + v * W, acc[p][v], a.lanes - v * W);
-      }
-    }
-  }
-}
 
 // Q destination channels; the packed filter is [block][tap][Q][B]. Zeros pad the last block of scratch and filter.
 template <class T, int P, int Q>
@@ -108,60 +47,12 @@ void sum_tile(const Tile<T>& a) {
   }
 }
 
-template <class T>
-using TileFn = void (*)(const Tile<T>&);
-
-// Tile widths, widest first; the last is 1 so that any width can be covered.
-constexpr int kSizes = 5;
-constexpr int kWide[2][kSizes] = {{14, 10, 8, 4, 1}, {14, 10, 8, 4, 1}};  // by vectors - 1
-constexpr int kNarrow[2][kSizes] = {{12, 8, 6, 4, 1}, {6, 5, 4, 2, 1}};   // for sixteen registers
-constexpr const int (&kTileWidth)[2][kSizes] = kRegisters == 32 ? kWide : kNarrow;
-
-template <class T, int B>
-struct LaneTiles {
-  static constexpr int W1[kSizes] = {kTileWidth[0][0], kTileWidth[0][1], kTileWidth[0][2], kTileWidth[0][3], 1};
-  static constexpr int W2[kSizes] = {kTileWidth[1][0], kTileWidth[1][1], kTileWidth[1][2], kTileWidth[1][3], 1};
-  static constexpr TileFn<T> fn[2][kSizes] = {
-      {lane_tile<T, W1[0], 1, B>, lane_tile<T, W1[1], 1, B>, lane_tile<T, W1[2], 1, B>, lane_tile<T, W1[3], 1, B>,
-       lane_tile<T, 1, 1, B>},
-      {lane_tile<T, W2[0], 2, B>, lane_tile<T, W2[1], 2, B>, lane_tile<T, W2[2], 2, B>, lane_tile<T, W2[3], 2, B>,
-       lane_tile<T, 1, 2, B>}};
-};
-
 constexpr int kMaxSum = 4;  // destination channels of one sum_tile
 constexpr int kSumPixels[kMaxSum + 1] = {0, 8, kRegisters == 32 ? 8 : 4, kRegisters == 32 ? 6 : 3,
                                          kRegisters == 32 ? 5 : 2};
 template <class T>
 constexpr TileFn<T> kSumTiles[kMaxSum + 1] = {nullptr, sum_tile<T, kSumPixels[1], 1>, sum_tile<T, kSumPixels[2], 2>,
                                               sum_tile<T, kSumPixels[3], 3>, sum_tile<T, kSumPixels[4], 4>};
-
-/// The cheapest sequence of tiles that covers a row: choice[n] is the first tile for n pixels, n <= kCover.
-constexpr int64_t kCover = 42;
-struct Cover {
-  int8_t choice[2][kCover + 1];
-  Cover() {
-    for (int v = 0; v < 2; ++v) {
-      int cost[kCover + 1] = {};
-      for (int n = 1; n <= kCover; ++n) {
-        for (int i = 0; i < kSizes; ++i) {
-          const int p = kTileWidth[v][i];
-          const int c = (p + 1) * (v + 1) + 1 + (p >= n ? 0 : cost[n - p]);  // fma's, and something for the loads
-          if (i == 0 || c < cost[n]) {
-            cost[n] = c;
-            choice[v][n] = static_cast<int8_t>(i);
-          }
-        }
-      }
-    }
-  }
-};
-
-template <class T>
-const TileFn<T> (&lane_tiles(int64_t block))[2][kSizes] {
-  if (block == 1) return LaneTiles<T, 1>::fn;
-  if (block == 4) return LaneTiles<T, 4>::fn;
-  return LaneTiles<T, 64 / static_cast<int>(sizeof(T))>::fn;
-}
 
 /// Elements of the packed filter of one tap, one group.
 template <class T>

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ops/detail/conv_kernels.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <string>
+#include <type_traits>
 
 #include "tests/ops/detail_kernels.h"
 
@@ -32,6 +35,39 @@ struct Conv<double> {
   static auto filter_run() { return conv_filter_run_f64(); }
   static auto filter_finish() { return conv_filter_finish_f64(); }
 };
+
+template <class T>
+struct Winograd;
+template <>
+struct Winograd<float> {
+  static auto plan() { return winograd_plan_f32(); }
+  static auto pack() { return winograd_pack_f32(); }
+  static auto run() { return winograd_run_f32(); }
+  static auto filter_plan() { return winograd_filter_plan_f32(); }
+  static auto filter_run() { return winograd_filter_run_f32(); }
+  static auto filter_finish() { return winograd_filter_finish_f32(); }
+};
+template <>
+struct Winograd<double> {
+  static auto plan() { return winograd_plan_f64(); }
+  static auto pack() { return winograd_pack_f64(); }
+  static auto run() { return winograd_run_f64(); }
+  static auto filter_plan() { return winograd_filter_plan_f64(); }
+  static auto filter_run() { return winograd_filter_run_f64(); }
+  static auto filter_finish() { return winograd_filter_finish_f64(); }
+};
+
+/// Rounding in transforms mixes neighbours: the bound is one for all results.
+template <class T>
+std::int64_t first_wrong_winograd(Guarded<T>& got, const std::vector<Sum>& want) {
+  double largest = 0;
+  for (const Sum& s : want) largest = std::max(largest, s.magnitude);
+  for (std::int64_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(static_cast<double>(got[i]) - want[static_cast<std::size_t>(i)].value);
+    if (!(error <= 8 * std::numeric_limits<T>::epsilon() * largest)) return i;
+  }
+  return -1;
+}
 
 ConvShape shape_of(int64_t n, int64_t c, int64_t h, int64_t w, int64_t o, int64_t kh, int64_t kw, int64_t stride = 1,
                    int64_t pad = 0, int64_t dilation = 1, int64_t groups = 1) {
@@ -98,54 +134,61 @@ struct Reference {
   }
 };
 
-template <class T>
+template <class T, template <class> class Kernels>
+std::int64_t wrong(Guarded<T>& got, const std::vector<Sum>& want) {
+  if constexpr (std::is_same_v<Kernels<T>, Winograd<T>>) return first_wrong_winograd(got, want);
+  return first_wrong(got, want);
+}
+
+template <class T, template <class> class Kernels>
 void check_run(const Reference& r, ConvPass pass, const std::vector<double>& source, const std::vector<Sum>& want,
                bool with_bias) {
   const ConvShape& s = r.s;
   const int64_t cg = s.c / s.groups;
   ConvPlan plan{};
-  Conv<T>::plan()(s, pass, plan);
+  Kernels<T>::plan()(s, pass, plan);
   Guarded<T> src(source), w(r.w), bias(r.bias), dst(static_cast<int64_t>(want.size()));
   Guarded<char> packed(plan.packed_bytes), scratch(plan.scratch_bytes);
-  Conv<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data()});
+  Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data()});
   ConvRunArgs<T> args{s,          pass, src.data(), packed.data(), with_bias ? bias.data() : nullptr,
                       dst.data(), 0,    plan.items, scratch.data()};
-  Conv<T>::run()(args);
-  CHECK(first_wrong(dst, want) == -1);
+  Kernels<T>::run()(args);
+  CHECK(wrong<T, Kernels>(dst, want) == -1);
 
   Guarded<T> split(static_cast<int64_t>(want.size()));  // item by item, last first
   args.dst = split.data();
   for (args.begin = plan.items - 1; args.begin >= 0; --args.begin) {
     args.end = args.begin + 1;
-    Conv<T>::run()(args);
+    Kernels<T>::run()(args);
   }
   CHECK(std::memcmp(split.data(), dst.data(), want.size() * sizeof(T)) == 0);
   CHECK(
       (dst.guards_untouched() && split.guards_untouched() && packed.guards_untouched() && scratch.guards_untouched()));
 }
 
-template <class T>
+template <class T, template <class> class Kernels>
 void check_filter(const Reference& r) {
   const ConvShape& s = r.s;
   const int64_t cg = s.c / s.groups, taps = s.kh * s.kw;
   ConvFilterPlan plan{};
-  Conv<T>::filter_plan()(s, plan);
+  Kernels<T>::filter_plan()(s, plan);
   Guarded<T> x(r.x), g(r.g), gw(static_cast<int64_t>(r.gw.size())), split(gw.size());
   Guarded<char> partial(plan.partial_bytes), scratch(plan.scratch_bytes);
-  Conv<T>::filter_run()({s, x.data(), g.data(), partial.data(), 0, plan.chunks, scratch.data()});
-  Conv<T>::filter_finish()({s, partial.data(), gw.data(), cg * taps, taps, s.kw, 1, 0, s.o});
-  CHECK(first_wrong(gw, r.gw) == -1);
+  Kernels<T>::filter_run()({s, x.data(), g.data(), partial.data(), 0, plan.chunks, scratch.data()});
+  Kernels<T>::filter_finish()({s, partial.data(), gw.data(), cg * taps, taps, s.kw, 1, 0, s.o});
+  CHECK(wrong<T, Kernels>(gw, r.gw) == -1);
 
   Guarded<char> partial_split(plan.partial_bytes);
   for (int64_t chunk = plan.chunks - 1; chunk >= 0; --chunk)
-    Conv<T>::filter_run()({s, x.data(), g.data(), partial_split.data(), chunk, chunk + 1, scratch.data()});
+    Kernels<T>::filter_run()({s, x.data(), g.data(), partial_split.data(), chunk, chunk + 1, scratch.data()});
   for (int64_t o = s.o - 1; o >= 0; --o)
-    Conv<T>::filter_finish()({s, partial_split.data(), split.data(), cg * taps, taps, s.kw, 1, o, o + 1});
+    Kernels<T>::filter_finish()({s, partial_split.data(), split.data(), cg * taps, taps, s.kw, 1, o, o + 1});
   CHECK(std::memcmp(split.data(), gw.data(), r.gw.size() * sizeof(T)) == 0);
   CHECK(
       (gw.guards_untouched() && split.guards_untouched() && partial.guards_untouched() && scratch.guards_untouched()));
 }
 
+template <template <class> class Kernels>
 void check_all(std::mt19937& generator, const ConvShape& s) {
   const Reference r(generator, s);
   std::vector<Sum> biased = r.y;
@@ -155,10 +198,10 @@ void check_all(std::mt19937& generator, const ConvShape& s) {
     const auto check = [&](auto one) {
       using T = decltype(one);
       INFO("size of an element: " << sizeof(T));
-      check_run<T>(r, ConvPass::kForward, r.x, r.y, false);
-      check_run<T>(r, ConvPass::kForward, r.x, biased, true);
-      check_run<T>(r, ConvPass::kInput, r.g, r.gx, false);
-      check_filter<T>(r);
+      check_run<T, Kernels>(r, ConvPass::kForward, r.x, r.y, false);
+      check_run<T, Kernels>(r, ConvPass::kForward, r.x, biased, true);
+      check_run<T, Kernels>(r, ConvPass::kInput, r.g, r.gx, false);
+      check_filter<T, Kernels>(r);
     };
     check(1.0F);
     check(1.0);
@@ -169,39 +212,39 @@ void check_all(std::mt19937& generator, const ConvShape& s) {
 
 TEST_CASE("convolution kernels: shapes of the networks", "[kernels]") {
   std::mt19937 generator(7);
-  check_all(generator, shape_of(2, 16, 14, 14, 32, 3, 3, 1, 1));
-  check_all(generator, shape_of(1, 32, 14, 14, 16, 3, 3, 1, 2, 2));
-  check_all(generator, shape_of(1, 33, 14, 14, 65, 3, 3, 1, 4, 4));
-  check_all(generator, shape_of(2, 1, 28, 28, 16, 3, 3, 1, 1));
-  check_all(generator, shape_of(2, 3, 32, 32, 17, 3, 3, 1, 1));
-  check_all(generator, shape_of(2, 16, 28, 28, 1, 3, 3, 1, 1));
-  check_all(generator, shape_of(1, 32, 32, 32, 3, 3, 3, 1, 1));
-  check_all(generator, shape_of(2, 16, 28, 28, 32, 1, 1));
-  check_all(generator, shape_of(9, 3, 5, 6, 4, 3, 3, 1, 1));
-  check_all(generator, shape_of(2, 128, 40, 40, 2, 3, 3, 1, 1));  // more than one band
+  check_all<Conv>(generator, shape_of(2, 16, 14, 14, 32, 3, 3, 1, 1));
+  check_all<Conv>(generator, shape_of(1, 32, 14, 14, 16, 3, 3, 1, 2, 2));
+  check_all<Conv>(generator, shape_of(1, 33, 14, 14, 65, 3, 3, 1, 4, 4));
+  check_all<Conv>(generator, shape_of(2, 1, 28, 28, 16, 3, 3, 1, 1));
+  check_all<Conv>(generator, shape_of(2, 3, 32, 32, 17, 3, 3, 1, 1));
+  check_all<Conv>(generator, shape_of(2, 16, 28, 28, 1, 3, 3, 1, 1));
+  check_all<Conv>(generator, shape_of(1, 32, 32, 32, 3, 3, 3, 1, 1));
+  check_all<Conv>(generator, shape_of(2, 16, 28, 28, 32, 1, 1));
+  check_all<Conv>(generator, shape_of(9, 3, 5, 6, 4, 3, 3, 1, 1));
+  check_all<Conv>(generator, shape_of(2, 128, 40, 40, 2, 3, 3, 1, 1));  // more than one band
 }
 
 TEST_CASE("convolution kernels: a pad larger than the kernel, a stride larger than the kernel, rows never read",
           "[kernels]") {
   std::mt19937 generator(8);
-  check_all(generator, shape_of(2, 5, 7, 6, 3, 1, 1, 1, 4));
-  check_all(generator, shape_of(2, 5, 9, 8, 3, 3, 2, 2, 4));
-  check_all(generator, shape_of(1, 2, 13, 11, 18, 1, 2, 3, 0));
-  check_all(generator, shape_of(1, 7, 12, 14, 6, 2, 1, 3, 1));
-  check_all(generator, shape_of(1, 1, 1, 1, 1, 1, 1));
+  check_all<Conv>(generator, shape_of(2, 5, 7, 6, 3, 1, 1, 1, 4));
+  check_all<Conv>(generator, shape_of(2, 5, 9, 8, 3, 3, 2, 2, 4));
+  check_all<Conv>(generator, shape_of(1, 2, 13, 11, 18, 1, 2, 3, 0));
+  check_all<Conv>(generator, shape_of(1, 7, 12, 14, 6, 2, 1, 3, 1));
+  check_all<Conv>(generator, shape_of(1, 1, 1, 1, 1, 1, 1));
   ConvShape uneven = shape_of(2, 6, 11, 12, 9, 3, 5);
   uneven.stride_h = 2, uneven.stride_w = 3, uneven.pad_h = 0, uneven.pad_w = 3, uneven.dilation_h = 3,
   uneven.dilation_w = 2;
   uneven.ho = (11 - 7) / 2 + 1, uneven.wo = (12 + 6 - 9) / 3 + 1;
   uneven.groups = 3;
-  check_all(generator, uneven);
+  check_all<Conv>(generator, uneven);
 }
 
 TEST_CASE("convolution kernels: no images and no channels", "[kernels]") {
   std::mt19937 generator(9);
-  check_all(generator, shape_of(0, 4, 5, 5, 6, 3, 3));
-  check_all(generator, shape_of(2, 0, 5, 5, 6, 3, 3));
-  check_all(generator, shape_of(2, 4, 5, 5, 0, 3, 3));
+  check_all<Conv>(generator, shape_of(0, 4, 5, 5, 6, 3, 3));
+  check_all<Conv>(generator, shape_of(2, 0, 5, 5, 6, 3, 3));
+  check_all<Conv>(generator, shape_of(2, 4, 5, 5, 0, 3, 3));
 }
 
 TEST_CASE("convolution kernels: random shapes", "[kernels]") {
@@ -222,7 +265,25 @@ TEST_CASE("convolution kernels: random shapes", "[kernels]") {
       s.wo = s.w + 2 * s.pad_w - s.dilation_w * (s.kw - 1) - 1;
     } while (s.c == 0 || s.o == 0 || s.ho < 0 || s.wo < 0);
     s.ho = s.ho / s.stride_h + 1, s.wo = s.wo / s.stride_w + 1;
-    check_all(generator, s);
+    check_all<Conv>(generator, s);
+  }
+}
+
+TEST_CASE("winograd kernels: shapes of the networks and random ones", "[kernels]") {
+  std::mt19937 generator(11);
+  check_all<Winograd>(generator, shape_of(3, 16, 14, 14, 32, 3, 3, 1, 1));
+  check_all<Winograd>(generator, shape_of(1, 32, 14, 14, 16, 3, 3, 1, 2, 2));
+  check_all<Winograd>(generator, shape_of(2, 33, 14, 14, 65, 3, 3, 1, 4, 4));
+  check_all<Winograd>(generator, shape_of(9, 3, 28, 28, 4, 3, 3, 1, 1));
+  check_all<Winograd>(generator, shape_of(0, 3, 8, 8, 4, 3, 3, 1, 1));
+  check_all<Winograd>(generator, shape_of(2, 0, 8, 8, 4, 3, 3, 1, 1));
+  check_all<Winograd>(generator, shape_of(2, 4, 8, 8, 0, 3, 3, 1, 1));
+  for (int trial = 0; trial < 60; ++trial) {
+    const int64_t dilation = pick(generator, 1, 4), pad = pick(generator, 0, 5),
+                  least = std::max<int64_t>(1, 2 * dilation + 1 - 2 * pad);
+    check_all<Winograd>(generator,
+                        shape_of(pick(generator, 1, 4), pick(generator, 1, 33), pick(generator, least, least + 14),
+                                 pick(generator, least, least + 14), pick(generator, 1, 40), 3, 3, 1, pad, dilation));
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/detail/pool_kernels.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <string>

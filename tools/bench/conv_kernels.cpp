@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Speed of the convolution kernels in f32, by shape: median GFLOP/s of forward, input gradient and filter gradient (2 n ho wo o c kh kw
-// operations each, packing and summing included), on one thread and on all.  Usage: bench_conv_kernels [repetitions]
+// operations each whatever the algorithm, packing and summing included), on one thread and on all.  Usage: bench_conv_kernels [repetitions]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
 #include <vector>
 
 #include "ops/detail/conv_kernels.h"
@@ -52,28 +53,31 @@ struct Case {
   }
   double flops() const { return 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.c * s.kh * s.kw); }
 
-  void run(ConvPass pass) {
+  void run(ConvPass pass, bool winograd) {
     ConvPlan plan{};
-    conv_plan_f32()(s, pass, plan);
+    (winograd ? winograd_plan_f32() : conv_plan_f32())(s, pass, plan);
     const Aligned packed(plan.packed_bytes);
-    conv_pack_f32()({s, pass, w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.get()});
+    (winograd ? winograd_pack_f32()
+              : conv_pack_f32())({s, pass, w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.get()});
     const bool forward = pass == ConvPass::kForward;
     stein::parallel_for(plan.items, std::max<int64_t>(1, plan.items / 16), [&](int64_t begin, int64_t end) {
       const Aligned scratch(plan.scratch_bytes);
-      conv_run_f32()({s, pass, forward ? x.data() : y.data(), packed.get(), nullptr, forward ? y.data() : x.data(),
-                      begin, end, scratch.get()});
+      (winograd ? winograd_run_f32() : conv_run_f32())({s, pass, forward ? x.data() : y.data(), packed.get(), nullptr,
+                                                        forward ? y.data() : x.data(), begin, end, scratch.get()});
     });
   }
-  void run_filter() {
+  void run_filter(bool winograd) {
     ConvFilterPlan plan{};
-    conv_filter_plan_f32()(s, plan);
+    (winograd ? winograd_filter_plan_f32() : conv_filter_plan_f32())(s, plan);
     const Aligned partial(plan.partial_bytes);
     stein::parallel_for(plan.chunks, 1, [&](int64_t begin, int64_t end) {
       const Aligned scratch(plan.scratch_bytes);
-      conv_filter_run_f32()({s, x.data(), y.data(), partial.get(), begin, end, scratch.get()});
+      (winograd ? winograd_filter_run_f32()
+                : conv_filter_run_f32())({s, x.data(), y.data(), partial.get(), begin, end, scratch.get()});
     });
     stein::parallel_for(s.o, 32, [&](int64_t begin, int64_t end) {
-      conv_filter_finish_f32()({s, partial.get(), w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, begin, end});
+      (winograd ? winograd_filter_finish_f32() : conv_filter_finish_f32())(
+          {s, partial.get(), w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, begin, end});
     });
   }
 };
@@ -98,18 +102,22 @@ int main(int argc, char** argv) {
     const int64_t pad = r.dilation * (r.k - 1) / 2, out = (r.size - 1) / r.stride + 1;
     Case c(
         {r.n, r.c, r.size, r.size, r.o, out, out, r.k, r.k, r.stride, r.stride, pad, pad, r.dilation, r.dilation, 1});
-    fmt::print("{:>36}", fmt::format("{} {} {} {} {} {} {}", r.n, r.c, r.size, r.o, r.k, r.dilation, r.stride));
-    for (int pass = 0; pass < 3; ++pass) {
-      double speed[2] = {};
-      for (int several = 0; several < 2; ++several) {
-        stein::set_num_threads(several == 1 ? all : 1);
-        const double seconds = median_seconds(repetitions, [&] {
-          pass == 0 ? c.run(ConvPass::kForward) : pass == 1 ? c.run(ConvPass::kInput) : c.run_filter();
-        });
-        speed[several] = c.flops() / seconds * 1e-9;
+    for (const bool winograd : {false, true}) {
+      if (winograd && !winograd_applies(c.s)) continue;
+      const std::string shape = fmt::format("{} {} {} {} {} {} {}", r.n, r.c, r.size, r.o, r.k, r.dilation, r.stride);
+      fmt::print("{:>36}", winograd ? "winograd" : shape);
+      for (int pass = 0; pass < 3; ++pass) {
+        double speed[2] = {};
+        for (int several = 0; several < 2; ++several) {
+          stein::set_num_threads(several == 1 ? all : 1);
+          const double seconds = median_seconds(repetitions, [&] {
+            pass == 2 ? c.run_filter(winograd) : c.run(pass == 0 ? ConvPass::kForward : ConvPass::kInput, winograd);
+          });
+          speed[several] = c.flops() / seconds * 1e-9;
+        }
+        fmt::print(" {:>8.1f}|{:>8.1f}", speed[0], speed[1]);
       }
-      fmt::print(" {:>8.1f}|{:>8.1f}", speed[0], speed[1]);
+      fmt::print("\n");
     }
-    fmt::print("\n");
   }
 }
