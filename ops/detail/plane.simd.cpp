@@ -131,6 +131,13 @@ struct Bits<double> {
   static constexpr double kLnHi = 0x1.62e42feep-1, kLnLo = 0x1.a39ef35793c76p-33, kShift = 0x1.8p52, kLowest = -80;
 };
 
+template <class T>
+constexpr T reciprocal_factorial(int k) {
+  double product = 1;
+  for (int i = 2; i <= k; ++i) product *= i;
+  return static_cast<T>(1 / product);
+}
+
 /// x for x >= 0, else exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1) with r = x - n ln 2 and |r| <= ln(2) / 2, by Taylor's series.
 /// Within 2 units in the last place; NaN stays, -0 stays.
 template <class T>
@@ -141,10 +148,10 @@ STEIN_INLINE Vec<T> elu(Vec<T> x) {
   const Vec<T> shifted = z * T(0x1.71547652b82fep+0) + T(B::kShift);  // its low bits are n
   const Vec<T> n = shifted - T(B::kShift);
   const Vec<T> r = (z - n * T(B::kLnHi)) - n * T(B::kLnLo);
-  Vec<T> series = broadcast(T(1));
+  Vec<T> series = broadcast(reciprocal_factorial<T>(B::kTerms));
   STEIN_UNROLL
-  for (int k = B::kTerms; k >= 3; --k) series = T(1) + series * r * (T(1) / T(k));
-  const Vec<T> p = r + r * r * T(0.5) * series;
+  for (int k = B::kTerms - 1; k >= 2; --k) series = reciprocal_factorial<T>(k) + series * r;
+  const Vec<T> p = r + r * r * series;
   const typename B::Vec power = ((typename B::Vec)shifted + B::kExponentBias) << B::kMantissa;
   const Vec<T> s = (Vec<T>)power;
   return x >= Vec<T>{} ? x : s * p + (s - T(1));

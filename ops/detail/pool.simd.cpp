@@ -78,25 +78,41 @@ void avg_pool(const AvgPoolArgs<T>& a) {
   }
 }
 
+/// Sums over the windows [p.begin, p.end) of a column of windows, each divided by its own count: one row of y.
+template <class T>
+void sum_windows(const AvgPoolArgs<T>& a, const T* g, Range p, T* line) {
+  const PoolShape& s = a.shape;
+  for (int64_t q = 0; q < s.wo; ++q) {
+    int64_t rows = 0, cols = 0;
+    window(q, s.stride_w, s.pad_w, s.kw, s.w, a.count_include_pad, cols);
+    T* to = line + q * s.c;
+    for (int64_t c = 0; c < s.c; ++c) to[c] = T(0);
+    for (int64_t i = p.begin; i < p.end; ++i) {
+      window(i, s.stride_h, s.pad_h, s.kh, s.h, a.count_include_pad, rows);
+      const T factor = T(1) / static_cast<T>(max_of<int64_t>(1, rows * cols));
+      const T* from = g + (i * s.wo + q) * s.c;
+      for (int64_t c = 0; c < s.c; ++c) to[c] += factor * from[c];
+    }
+  }
+}
+
 template <class T>
 void avg_pool_adjoint(const AvgPoolArgs<T>& a) {
   const PoolShape& s = a.shape;
   T* line = static_cast<T*>(a.scratch);  // sums over rows of windows, one row of y
+  // All windows count the same, unless the pad does not count or the last reaches past it.
+  const bool uniform = a.count_include_pad && (s.ho - 1) * s.stride_h - s.pad_h + s.kh <= s.h + s.pad_h &&
+                       (s.wo - 1) * s.stride_w - s.pad_w + s.kw <= s.w + s.pad_w;
+  const T factor = T(1) / static_cast<T>(s.kh * s.kw);
   for (int64_t item = a.begin; item < a.end; ++item) {
     const int64_t n = item / s.h, h = item % s.h;
     const Range p = windows_of(h, s.stride_h, s.pad_h, s.kh, s.ho);
     const T* g = a.src + n * s.ho * s.wo * s.c;
-    for (int64_t q = 0; q < s.wo; ++q) {
-      int64_t rows = 0, cols = 0;
-      window(q, s.stride_w, s.pad_w, s.kw, s.w, a.count_include_pad, cols);
-      T* to = line + q * s.c;
-      for (int64_t c = 0; c < s.c; ++c) to[c] = T(0);
-      for (int64_t i = p.begin; i < p.end; ++i) {
-        window(i, s.stride_h, s.pad_h, s.kh, s.h, a.count_include_pad, rows);
-        const T factor = T(1) / static_cast<T>(max_of<int64_t>(1, rows * cols));
-        const T* from = g + (i * s.wo + q) * s.c;
-        for (int64_t c = 0; c < s.c; ++c) to[c] += factor * from[c];
-      }
+    if (uniform) {
+      sum_steps(g + p.begin * s.wo * s.c, s.wo * s.c, max_of<int64_t>(0, p.end - p.begin), s.wo * s.c, line);
+      scale(line, factor, s.wo * s.c);
+    } else {
+      sum_windows(a, g, p, line);
     }
     T* to = a.dst + item * s.w * s.c;
     for (int64_t w = 0; w < s.w;) {
@@ -120,38 +136,72 @@ struct IndexOf<double> {
   using Type = int64_t;
 };
 
-template <class T>
-void max_pool(const MaxPoolArgs<T>& a) {
+/// One window, V vectors of channels: comparisons that do not wait for each other.
+template <class T, int V>
+STEIN_INLINE void max_window(const T* from, const PoolShape& s, Range h, Range w, int64_t lanes, T* value,
+                             int64_t* index) {
   using Index = typename IndexOf<T>::Type;  // as wide as T, so that a comparison's mask selects among indices, too
   typedef Index IndexVec __attribute__((vector_size(kVecBytes)));
   constexpr int W = kLanes<T>;
+  Vec<T> best[V];
+  IndexVec at[V];
+  STEIN_UNROLL
+  for (int v = 0; v < V; ++v) {
+    best[v] = broadcast(T(-__builtin_huge_val()));
+    at[v] = IndexVec{} + static_cast<Index>(h.begin * s.w + w.begin);
+  }
+  for (int64_t i = h.begin; i < h.end; i += s.dilation_h) {
+    for (int64_t j = w.begin; j < w.end; j += s.dilation_w) {
+      const T* pixel = from + (i * s.w + j) * s.c;
+      const IndexVec here = IndexVec{} + static_cast<Index>(i * s.w + j);
+      STEIN_UNROLL
+      for (int v = 0; v < V; ++v) {
+        const Vec<T> x = V > 1 || lanes >= W ? load(pixel + v * W) : load_n(pixel, lanes);
+        const auto take = (x > best[v]) | (x != x);
+        best[v] = take ? x : best[v];
+        at[v] = take ? here : at[v];
+      }
+    }
+  }
+  STEIN_UNROLL
+  for (int v = 0; v < V; ++v) {
+    V > 1 || lanes >= W ? store(value + v * W, best[v]) : store_n(value, best[v], lanes);
+    if (index != nullptr)
+      for (int64_t l = 0; l < (V > 1 || lanes >= W ? W : lanes); ++l) index[v * W + l] = at[v][l];
+  }
+}
+
+/// Positions of window p inside the image.
+STEIN_INLINE Range dilated_window(int64_t p, int64_t stride, int64_t pad, int64_t kernel, int64_t dilation,
+                                  int64_t size) {
+  const int64_t first = p * stride - pad;
+  return {first < 0 ? first + ceil_div(-first, dilation) * dilation : first,
+          min_of(size, first + (kernel - 1) * dilation + 1)};
+}
+
+template <class T>
+void max_pool(const MaxPoolArgs<T>& a) {
+  constexpr int W = kLanes<T>;
   const PoolShape& s = a.shape;
-  const T lowest = -__builtin_huge_val();
   for (int64_t item = a.begin; item < a.end; ++item) {
-    const int64_t n = item / s.ho, p = item % s.ho;
-    const T* image = a.x + n * s.h * s.w * s.c;
-    const int64_t h0 = p * s.stride_h - s.pad_h, h1 = min_of(s.h, h0 + (s.kh - 1) * s.dilation_h + 1);
-    const int64_t h_first = h0 < 0 ? h0 + ceil_div(-h0, s.dilation_h) * s.dilation_h : h0;
+    const T* image = a.x + item / s.ho * s.h * s.w * s.c;
+    const Range h = dilated_window(item % s.ho, s.stride_h, s.pad_h, s.kh, s.dilation_h, s.h);
     for (int64_t q = 0; q < s.wo; ++q) {
-      const int64_t w0 = q * s.stride_w - s.pad_w, w1 = min_of(s.w, w0 + (s.kw - 1) * s.dilation_w + 1);
-      const int64_t w_first = w0 < 0 ? w0 + ceil_div(-w0, s.dilation_w) * s.dilation_w : w0;
-      for (int64_t c = 0; c < s.c; c += W) {
-        const int64_t lanes = min_of<int64_t>(W, s.c - c);
-        Vec<T> best = broadcast(lowest);
-        IndexVec at = IndexVec{} + static_cast<Index>(h_first * s.w + w_first);
-        for (int64_t h = h_first; h < h1; h += s.dilation_h) {
-          for (int64_t w = w_first; w < w1; w += s.dilation_w) {
-            const T* from = image + (h * s.w + w) * s.c + c;
-            const Vec<T> v = lanes == W ? load(from) : load_n(from, lanes);
-            const auto take = (v > best) | (v != v);
-            best = take ? v : best;
-            at = take ? IndexVec{} + static_cast<Index>(h * s.w + w) : at;
-          }
+      const Range w = dilated_window(q, s.stride_w, s.pad_w, s.kw, s.dilation_w, s.w);
+      const int64_t pixel = (item * s.wo + q) * s.c;
+      for (int64_t c = 0; c < s.c;) {
+        T* value = a.y + pixel + c;
+        int64_t* index = a.index == nullptr ? nullptr : a.index + pixel + c;
+        if (c + 4 * W <= s.c) {
+          max_window<T, 4>(image + c, s, h, w, 4 * W, value, index);
+          c += 4 * W;
+        } else if (c + 2 * W <= s.c) {
+          max_window<T, 2>(image + c, s, h, w, 2 * W, value, index);
+          c += 2 * W;
+        } else {
+          max_window<T, 1>(image + c, s, h, w, s.c - c, value, index);
+          c += W;
         }
-        const int64_t to = (item * s.wo + q) * s.c + c;
-        lanes == W ? store(a.y + to, best) : store_n(a.y + to, best, lanes);
-        if (a.index != nullptr)
-          for (int64_t l = 0; l < lanes; ++l) a.index[to + l] = at[l];
       }
     }
   }
