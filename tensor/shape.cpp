@@ -52,11 +52,11 @@ std::int64_t numel(const Shape& shape) {
   for (auto d : shape) {
     if (d < 0) fail("shape", "sizes of at least 0", to_string(shape));
     zero = zero || d == 0;
-    overflow = overflow || __builtin_mul_overflow(n, d, &n);
+    // Zero sizes are left out of the product: strides are products of the other sizes and must fit too.
+    overflow = overflow || __builtin_mul_overflow(n, std::max<std::int64_t>(d, 1), &n);
   }
-  if (zero) return 0;
   if (overflow) fail("shape", "at most 2^63 - 1 elements", to_string(shape));
-  return n;
+  return zero ? 0 : n;
 }
 
 Strides row_major(const Shape& shape) {
