@@ -153,6 +153,7 @@ int num_threads() { return pool().threads(); }
 
 void set_num_threads(int n) {
   if (n < 1) fail("set_num_threads", "at least 1 thread", std::to_string(n));
+  if (inside_pool) fail("set_num_threads", "a call from outside parallel_for", "one from a body");
   pool().resize(n);
 }
 

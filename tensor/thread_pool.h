@@ -9,7 +9,7 @@ namespace stein {
 
 /// Number of threads that parallel_for uses, the caller included. Starts as the number of cores, or STEIN_THREADS.
 int num_threads();
-/// Throws Error when n < 1.
+/// Throws Error when n < 1, and inside a body of parallel_for.
 void set_num_threads(int n);
 
 /// Calls body(begin, end) over disjoint ranges that cover [0, n), each `grain` items long (the last may be shorter),
