@@ -44,6 +44,5 @@ class Storage final : public Counted {
   std::int64_t bytes_;
   std::atomic<std::uint32_t> version_{0};
 };
-void small_free(void* p, std::size_t bytes);
 
 }  // namespace stein

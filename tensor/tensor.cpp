@@ -129,6 +129,9 @@ Tensor& Tensor::copy_(const Tensor& source) {
 }
 
 Tensor& Tensor::fill_(double value) {
+  const double whole = std::trunc(value);
+  if ((dtype() == u8 && !(whole >= 0 && whole <= 255)) || (dtype() == i64 && !(whole >= -0x1p63 && whole < 0x1p63)))
+    fail("fill_", "a value that " + std::string(name_of(dtype())) + " can hold", std::to_string(value));
   check_writable();
   visit_dtype(dtype(), [&](auto tag) { fill_typed(*this, static_cast<typename decltype(tag)::type>(value)); });
   return *this;
@@ -180,7 +183,9 @@ Tensor arange(double start, double stop, double step, DType dtype) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step))
     fail("arange", "finite bounds and a step that is not 0",
          std::to_string(start) + ", " + std::to_string(stop) + ", " + std::to_string(step));
-  const auto n = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil((stop - start) / step)));
+  const double count = std::ceil((stop - start) / step);
+  if (!(count < 0x1p53)) fail("arange", "fewer than 2^53 elements", std::to_string(count));
+  const auto n = count > 0 ? static_cast<std::int64_t>(count) : 0;
   Tensor r = empty({n}, dtype);
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -253,8 +258,12 @@ Tensor as_strided(const Tensor& t, const Shape& shape, const Strides& strides, s
     fail("as_strided", "one stride per axis", to_string(shape) + " with strides " + to_string(strides));
   std::int64_t lowest = offset, highest = offset;
   for (int i = 0; i < shape.rank(); ++i) {
-    const auto reach = (std::max<std::int64_t>(shape[i], 1) - 1) * strides[i];
-    (reach < 0 ? lowest : highest) += reach;
+    std::int64_t reach = 0;
+    bool overflow = __builtin_mul_overflow(std::max<std::int64_t>(shape[i], 1) - 1, strides[i], &reach);
+    auto& end = reach < 0 ? lowest : highest;
+    overflow = __builtin_add_overflow(end, reach, &end) || overflow;
+    if (overflow)
+      fail("as_strided", "a view inside its storage", to_string(shape) + " with strides " + to_string(strides));
   }
   const auto capacity = t.impl().storage->bytes() / static_cast<std::int64_t>(size_of(t.dtype()));
   if (numel(shape) > 0 && (lowest < 0 || highest >= capacity))
@@ -279,7 +288,7 @@ bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol) {
     const auto x = a.to_vector<T>(), y = b.to_vector<T>();
     return std::equal(x.begin(), x.end(), y.begin(), [&](auto p, auto q) {
       const double u = static_cast<double>(p), v = static_cast<double>(q);
-      return u == v || std::abs(u - v) <= atol + rtol * std::abs(v);
+      return u == v || (std::isfinite(v) && std::abs(u - v) <= atol + rtol * std::abs(v));
     });
   });
 }
