@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "tensor/storage.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tensor/detail/asan.h"
+#include "tensor/tensor.h"
+#include "tests/support/skip.h"
+
+using namespace stein;
+
+namespace {
+
+Ref<Storage> make(std::int64_t bytes) { return make_ref<Storage>(bytes); }
+
+std::int64_t live_for(std::int64_t bytes) {
+  const auto before = memory_stats().live_bytes;
+  const auto s = make(bytes);
+  return memory_stats().live_bytes - before;
+}
+
+struct RestoreLimit {
+  ~RestoreLimit() { set_memory_limit(INT64_MAX); }
+};
+
+// Runs `crime` in a child process and returns what it wrote to stderr; empty when it survived.
+std::string last_words(const std::function<void()>& crime) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::dup2(ends[1], 2);
+    ::close(ends[0]);
+    crime();
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? "" : text;
+}
+
+// Reads that no optimiser leaves out.
+template <class T>
+void look_at(const T* p) {
+  [[maybe_unused]] volatile T x = *p;
+}
+
+}  // namespace
+
+TEST_CASE("storage: block sizes waste at most a quarter and are 64-byte multiples") {
+  for (auto [bytes, block] : {std::pair{0, 64},
+                              {1, 64},
+                              {64, 64},
+                              {65, 128},
+                              {1024, 1024},
+                              {1025, 1280},
+                              {1281, 1536},
+                              {2048, 2048},
+                              {2049, 2560}})
+    CHECK(live_for(bytes) == block);
+  std::int64_t last = 0;
+  for (std::int64_t bytes = 1; bytes < (1 << 22); bytes += 1 + bytes / 7) {
+    const auto block = live_for(bytes);
+    INFO(bytes);
+    REQUIRE(block >= bytes);
+    REQUIRE(block % 64 == 0);
+    REQUIRE(block >= last);
+    if (bytes > 1024) REQUIRE(static_cast<double>(block) <= 1.25 * static_cast<double>(bytes) + 64);
+    last = block;
+  }
+}
+
+TEST_CASE("storage: addresses are 64-byte aligned") {
+  std::vector<Ref<Storage>> kept;
+  for (std::int64_t bytes : {0, 1, 63, 64, 100, 1000, 1025, 5000, 100000, 3000000}) {
+    kept.push_back(make(bytes));
+    CHECK(reinterpret_cast<std::uintptr_t>(kept.back()->data()) % 64 == 0);
+    CHECK(kept.back()->bytes() == bytes);
+  }
+}
+
+TEST_CASE("storage: counts return to where they were, peaks stay") {
+  const auto before = memory_stats();
+  reset_peak_memory();
+  CHECK(memory_stats().peak_bytes == before.live_bytes);
+  {
+    const auto a = make(1 << 20);
+    CHECK(memory_stats().live_bytes == before.live_bytes + (1 << 20));
+    CHECK(memory_stats().live_blocks == before.live_blocks + 1);
+    const Tensor t = zeros({1000}), view = as_strided(t, {10}, {1}, 0), copy = t;
+    CHECK(memory_stats().live_blocks == before.live_blocks + 2);
+  }
+  CHECK(memory_stats().live_bytes == before.live_bytes);
+  CHECK(memory_stats().live_blocks == before.live_blocks);
+  CHECK(memory_stats().peak_bytes == before.live_bytes + (1 << 20) + 4096);
+}
+
+TEST_CASE("storage: a freed block serves the next request of its size, until the cache is emptied") {
+  for (std::int64_t bytes : {100, 5000, 1 << 20}) {
+    auto s = make(bytes);
+    const void* where = s->data();
+    const auto cached = memory_stats().cached_bytes;
+    s = nullptr;
+    CHECK(memory_stats().cached_bytes > cached);
+    s = make(bytes - 1);
+    CHECK(s->data() == where);
+    CHECK(memory_stats().cached_bytes == cached);
+  }
+  make(1 << 20);
+  const auto cached = memory_stats().cached_bytes;
+  empty_cache();
+  CHECK(memory_stats().cached_bytes <= cached - (1 << 20));
+}
+
+TEST_CASE("storage: requests beyond the limit or beyond reason are errors") {
+  const RestoreLimit restore;
+  const auto live = memory_stats().live_bytes;
+  set_memory_limit(live + 10000);
+  {
+    const auto s = make(8192);
+    CHECK_THROWS_WITH(make(4000), Catch::StartsWith("[allocate] expected memory for 4000 bytes; got none left; live " +
+                                                    std::to_string(live + 8192) + " bytes, cached "));
+    CHECK_THROWS_AS(zeros({1000}), Error);
+  }
+  CHECK(make(4000)->bytes() == 4000);
+  CHECK(memory_stats().live_bytes == live);
+  set_memory_limit(INT64_MAX);
+  CHECK_THROWS_WITH(empty({std::int64_t{1} << 60}),
+                    Catch::StartsWith("[allocate] expected memory for 4611686018427387904 bytes; got none left"));
+  CHECK_THROWS_WITH(empty({std::int64_t{1} << 60, 2}, f64),
+                    Catch::StartsWith("[empty] expected fewer than 2^63 bytes; got f64 (1152921504606846976, 2)"));
+  CHECK(memory_stats().live_bytes == live);
+}
+
+TEST_CASE("storage: blocks made, freed and passed between threads", "[pool]") {
+  const auto before = memory_stats();
+  std::vector<std::thread> threads;
+  std::vector<Tensor> passed(4);
+  for (std::size_t k = 0; k < passed.size(); ++k)
+    threads.emplace_back([&passed, k] {
+      for (int i = 0; i < 500; ++i) {
+        Tensor a = full({i % 50 + 1}, static_cast<double>(k)), b = a.clone();
+        passed[k] = b;
+      }
+    });
+  for (auto& t : threads) t.join();
+  for (std::size_t k = 0; k < passed.size(); ++k) CHECK(equal(passed[k], full({50}, static_cast<double>(k))));
+  passed.clear();
+  CHECK(memory_stats().live_bytes == before.live_bytes);
+  CHECK(memory_stats().live_blocks == before.live_blocks);
+}
+
+TEST_CASE("storage under AddressSanitizer: use after free and one past the end are found", "[asan]") {
+  if (!detail::kAsan) test::skip("not built with AddressSanitizer");
+  const std::string report = "use-after-poison";
+  Tensor t = ones({100});
+  const float* p = t.data<float>();
+  CHECK(last_words([&] { look_at(p + 99); }).empty());  // the last element is fine: the child lives
+  CHECK_THAT(last_words([&] { look_at(p + 100); }), Catch::Contains(report));
+  CHECK_THAT(last_words([&] { const_cast<float*>(p)[100] = 1; }), Catch::Contains(report));
+  CHECK_THAT(last_words([&] { look_at(p + 127); }), Catch::Contains(report));  // the rest of the block
+  CHECK_THAT(last_words([&] {
+               t = Tensor();
+               look_at(p);
+             }),
+             Catch::Contains(report));
+  const Tensor bytes = zeros({13}, u8), none = zeros({0});  // an end that is no multiple of 8; no element at all
+  CHECK(last_words([&] { look_at(bytes.data<std::uint8_t>() + 12); }).empty());
+  CHECK_THAT(last_words([&] { look_at(bytes.data<std::uint8_t>() + 13); }), Catch::Contains(report));
+  CHECK_THAT(last_words([&] { look_at(none.data<float>()); }), Catch::Contains(report));
+  const Tensor large = zeros({1 << 16});  // a block of the shared lists, reused after it was freed
+  const float* q = large.data<float>();
+  CHECK_THAT(last_words([&] { look_at(q + (1 << 16)); }), Catch::Contains(report));
+}
