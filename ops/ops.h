@@ -150,13 +150,20 @@ Tensor triu(const Tensor& x, int diagonal = 0);
 // ---- linear algebra: matrices are the last two axes, everything left of them is batch and broadcasts ----
 /// numpy.matmul, vectors included.
 Tensor matmul(const Tensor& a, const Tensor& b);
-Tensor dot(const Tensor& a, const Tensor& b);
-Tensor outer(const Tensor& a, const Tensor& b);
+Tensor dot(const Tensor& a, const Tensor& b);    ///< of two vectors
+Tensor outer(const Tensor& a, const Tensor& b);  ///< of two vectors
+/// As numpy.einsum: "bij,bjk->bik", "ii->i", "...ij,jk", implicit output. Several operands are contracted left to right.
 Tensor einsum(std::string_view equation, const Tensors& operands);
-Tensor cholesky(const Tensor& a);  ///< lower L, A = L L^T; reads the lower triangle
+/// Lower L, A = L L^T. Reads the lower triangle; the derivative is that of a symmetric A, as in PyTorch. Throws Error
+/// naming the pivot when A is not positive definite.
+Tensor cholesky(const Tensor& a);
+/// op(A) X = B, A (..., n, n) lower or upper (the other triangle is not read), B (..., n, k) or (n); op transposes.
 Tensor triangular_solve(const Tensor& a, const Tensor& b, bool upper = false, bool transposed = false);
-Tensor solve(const Tensor& a, const Tensor& b);  ///< A X = B; B (..., n, k) or (n)
-std::pair<Tensor, Tensor> qr(const Tensor& a);   ///< reduced; signs as LAPACK gives them
+/// A X = B; B (..., n, k) or (n). Throws Error when a pivot is 0.
+Tensor solve(const Tensor& a, const Tensor& b);
+/// Reduced: Q (..., m, k), R (..., k, n), k = min(m, n); signs as LAPACK gives them. The derivative needs the first k
+/// columns to be independent.
+std::pair<Tensor, Tensor> qr(const Tensor& a);
 
 // ---- network ----
 struct Conv2dOptions {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ops/detail/matrix_batch.h"
 #include "ops/op.h"
 #include "tensor/blas.h"
 #include "tensor/thread_pool.h"
@@ -32,21 +33,6 @@ inline bool blas_view(const Tensor& t, MatrixView& v) {
   return false;
 }
 
-// Offsets (in elements) of the matrices of t for each index of the broadcast batch shape.
-inline std::vector<std::int64_t> batch_offsets(const Tensor& t, const Shape& batch) {
-  std::vector<std::int64_t> offsets{0};
-  for (int i = 0; i < batch.rank(); ++i) {
-    const int axis = i - batch.rank() - 2;
-    const auto stride = -axis <= t.rank() && t.size(axis) != 1 ? t.strides()[axis] : 0;
-    std::vector<std::int64_t> next;
-    next.reserve(offsets.size() * static_cast<std::size_t>(batch[i]));
-    for (auto o : offsets)
-      for (std::int64_t k = 0; k < batch[i]; ++k) next.push_back(o + k * stride);
-    offsets.swap(next);
-  }
-  return offsets;
-}
-
 inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   MatrixView va, vb;
   const Tensor a = blas_view(x, va) ? x : x.clone(), b = blas_view(y, vb) ? y : y.clone();
@@ -56,7 +42,7 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   const auto m = a.size(-2), k = a.size(-1), n = b.size(-1);
   Tensor out = k == 0 ? zeros(batch + Shape{m, n}, a.dtype()) : empty(batch + Shape{m, n}, a.dtype());
   if (out.numel() == 0 || k == 0) return out;
-  const auto at = batch_offsets(a, batch), bt = batch_offsets(b, batch);
+  const auto at = detail::batch_offsets(a, batch), bt = detail::batch_offsets(b, batch);
   const auto count = static_cast<std::int64_t>(at.size());
   visit_floating("matmul", a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -107,7 +93,7 @@ inline Tensor matrices(const Tensor& a, const Tensor& b) {
     const auto first = [&](const Tensor& t) {
       return -axis <= t.rank() && t.size(axis) != 1 ? narrow(t, axis, 0, 1) : t;
     };
-    Tensor r = matrices(first(a), first(b));
+    const Tensor r = matrices(first(a), first(b));
     Shape shape = r.shape();
     shape[axis] = size;
     return expand(r, shape);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The seam to LAPACK, by the Fortran symbols inside OpenBLAS. T is float or double; one thread a call.
+#pragma once
+
+#include <cstdint>
+
+namespace stein {
+
+/// Row-major A (n x n): the lower triangle becomes L with A = L L^T, the upper one is neither read nor written.
+/// Returns 0, or k when the leading minor of order k is not positive.
+template <class T>
+std::int64_t cholesky_factor(std::int64_t n, T* a);
+
+/// Row-major: B (n x k) becomes the X of op(A) X = B, A (n x n) triangular, leading dimension lda; op transposes.
+/// A zero on the diagonal gives infinities, as in PyTorch.
+template <class T>
+void triangular_solve_in_place(bool upper, bool transposed, std::int64_t n, std::int64_t k, const T* a,
+                               std::int64_t lda, T* b, std::int64_t ldb);
+
+/// COLUMN-major A (n x n) becomes its factors P L U; `pivots` has n entries. Returns 0, or k when U(k, k) is zero.
+template <class T>
+std::int64_t lu_factor(std::int64_t n, T* a, int* pivots);
+
+/// COLUMN-major B (n x k) becomes the X of op(A) X = B with the factors that lu_factor made.
+template <class T>
+void lu_solve(bool transposed, std::int64_t n, std::int64_t k, const T* factors, const int* pivots, T* b);
+
+/// COLUMN-major A (m x n), m >= n: becomes Q (m x n, orthonormal columns); r (COLUMN-major, n x n) becomes upper
+/// triangular, A = Q R. Signs as Householder reflections leave them.
+template <class T>
+void qr_factor(std::int64_t m, std::int64_t n, T* a, T* r);
+
+}  // namespace stein
