@@ -117,8 +117,9 @@ Tensor jvp_elementwise(const Op& op, const Node& node, std::span<const Tensor> t
     if (!t.defined()) continue;
     const Tensor g = align(t, lead, node.outputs[0].shape.rank()).expand(target);
     Tensor part = op.vjp(node, {&g, 1}, lead, bit(k))[static_cast<std::size_t>(k)];
-    sum = sum.defined() ? engine_add(sum, part) : part;
+    if (part.defined()) sum = sum.defined() ? engine_add(sum, part) : part;  // undefined: zero everywhere
   }
+  if (!sum.defined()) return zeros_expanded(target, node.outputs[0].dtype);
   return sum.shape() == target ? sum : sum.expand(target);
 }
 

@@ -14,6 +14,7 @@
 //                 shape, g.like(shape) puts them before another shape
 //     In<k>       input k           Out<k> output k (whatever else a rule needs must BE an output)
 //     Like<k>     shape and dtype of input k, nothing kept
+// A rule returns {} (an undefined tensor) for a derivative that is zero everywhere.
 // Variants: `vjpn(int k, ...)` one rule for all inputs (concat); `vjp_all(Wanted, ...)` all inputs at once, returning
 // Tensors. `call(inputs)` is the public way to the op, where that does more than record it (folding a batch of tangents, say).
 // `push(G t)` is the tangent of a linear op whose attributes hold shapes (reshape, expand).

@@ -35,13 +35,13 @@ Tensor round(const Tensor& x);     ///< to even; derivative 0
 Tensor isfinite(const Tensor& x);  ///< bool; no gradient
 Tensor isnan(const Tensor& x);     ///< bool; no gradient
 Tensor sigmoid(const Tensor& x);
-Tensor softplus(const Tensor& x);  ///< log(1 + e^x)
-Tensor relu(const Tensor& x);      ///< derivative 0 at 0
-Tensor leaky_relu(const Tensor& x, double slope = 0.01);
-Tensor elu(const Tensor& x, double alpha = 1);        ///< x > 0 ? x : alpha (e^x - 1)
-Tensor silu(const Tensor& x);                         ///< x sigmoid(x)
-Tensor gelu(const Tensor& x);                         ///< exact: x Phi(x)
-Tensor gelu_tanh(const Tensor& x);                    ///< the tanh approximation
+Tensor softplus(const Tensor& x);                         ///< log(1 + e^x)
+Tensor relu(const Tensor& x);                             ///< derivative 0 at 0
+Tensor leaky_relu(const Tensor& x, double slope = 0.01);  ///< x > 0 ? x : slope x; slope >= 0; derivative slope at 0
+Tensor elu(const Tensor& x, double alpha = 1);  ///< x > 0 ? x : alpha (e^x - 1); alpha >= 0; derivative alpha at 0
+Tensor silu(const Tensor& x);                   ///< x sigmoid(x)
+Tensor gelu(const Tensor& x);                   ///< exact: x Phi(x)
+Tensor gelu_tanh(const Tensor& x);              ///< the tanh approximation
 Tensor clamp(const Tensor& x, double lo, double hi);  ///< derivative 1 on [lo, hi], 0 outside
 
 // ---- elementwise, two and three operands ----
@@ -65,6 +65,19 @@ Tensor logical_or(const Tensor& a, const Tensor& b);
 Tensor logical_not(const Tensor& a);
 Tensor cast(const Tensor& x, DType dtype);  ///< f32 <-> f64 keeps the gradient
 
+// Derivatives of the above, each one pass over memory and an op like any other: g times f'(x), written in x or y = f(x).
+Tensor tanh_backward(const Tensor& g, const Tensor& y);
+Tensor sigmoid_backward(const Tensor& g, const Tensor& y);
+Tensor softplus_backward(const Tensor& g, const Tensor& y);
+Tensor leaky_relu_backward(const Tensor& g, const Tensor& y, double slope);  ///< relu: slope 0
+Tensor elu_backward(const Tensor& g, const Tensor& y, double alpha);
+Tensor silu_backward(const Tensor& g, const Tensor& x);
+Tensor gelu_backward(const Tensor& g, const Tensor& x);
+Tensor gelu_tanh_backward(const Tensor& g, const Tensor& x);
+Tensor erf_backward(const Tensor& g, const Tensor& x);
+Tensor clamp_backward(const Tensor& g, const Tensor& x, double lo, double hi);
+Tensor maximum_backward(const Tensor& g, const Tensor& a, const Tensor& b);  ///< a's share: g, g / 2 or 0
+
 // Operators. A C++ number takes the tensor's dtype.
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
@@ -80,6 +93,8 @@ inline Tensor operator*(double a, const Tensor& b) { return mul(scalar(a, b.dtyp
 inline Tensor operator/(double a, const Tensor& b) { return div(scalar(a, b.dtype()), b); }
 inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
 inline Tensor operator<(const Tensor& a, double b) { return lt(a, scalar(b, a.dtype())); }
 inline Tensor operator>(const Tensor& a, double b) { return gt(a, scalar(b, a.dtype())); }
 inline Tensor operator<=(const Tensor& a, double b) { return le(a, scalar(b, a.dtype())); }

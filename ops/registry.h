@@ -59,6 +59,7 @@ struct UnaryInfo {
   long double (*reference)(long double) = nullptr;
   bool differentiable = true;
   double ulps = 4;
+  DType dtype = f64;
 };
 
 struct BinaryInfo {
@@ -69,6 +70,7 @@ struct BinaryInfo {
   bool differentiable = true;
   Kind kind = Kind::elementwise;
   double ulps = 4;
+  DType dtype = f64;
 };
 
 class OpRegistry {

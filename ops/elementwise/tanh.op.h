@@ -8,7 +8,7 @@ struct Tanh : Unary {
   T operator()(T x) const {
     return math::tanh(x);
   }
-  STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return g * (1 - y * y); })
+  STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return tanh_backward(g, y); })
 };
 }  // namespace stein::STEIN_UNIT
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Part of ops/math.h: exponential, logarithm and power. xsimd 8.1's own exp goes to 0 and to infinity too early (f32:
+// below -87.3 and above 88.38), its log is wrong for denormal f64, its log1p turns -0 into 0.
+#pragma once
+
+#include "ops/math.h"
+
+namespace stein::STEIN_UNIT::math {
+
+namespace detail {
+
+/// 2^n for a pack of whole numbers, given as n + magic, where the low bits of the sum's mantissa hold n.
+template <class T>
+inline T power_of_two(T n_plus_magic) {
+#if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
+  using Int = std::conditional_t<is_f32<T>, std::int32_t, std::int64_t>;
+  using Ints = ::xsimd::batch<Int>;
+  constexpr int mantissa = is_f32<T> ? 23 : 52;
+  constexpr Int one = static_cast<Int>(is_f32<T> ? std::int64_t{127} << 23 : std::int64_t{1023} << 52);
+  return ::xsimd::bitwise_cast<T>((::xsimd::bitwise_cast<Ints>(n_plus_magic) << mantissa) + Ints(one));
+#else
+  return n_plus_magic;  // numbers do not come here
+#endif
+}
+
+/// e^x = 2^n e^r with |r| <= log(2) / 2; e^r from a Chebyshev interpolation of (e^r - 1 - r) / r^2. The power is
+/// applied in two halves, so that overflow and denormal results come out as they should.
+template <class T>
+inline T exp_pack(T x) {
+  using S = ScalarOf<T>;
+  constexpr S magic = is_f32<T> ? S(0x1.8p23) : S(0x1.8p52);
+  constexpr S lowest = is_f32<T> ? S(-105) : S(-747), highest = is_f32<T> ? S(89) : S(710);
+  // log(2), the leading part with so few bits that its products with n are exact
+  constexpr S high = is_f32<T> ? S(0.693359375) : S(0x1.62e42fec00000p-1);
+  constexpr S low = is_f32<T> ? S(-2.121944400546905827679e-4) : S(4.236521365809284e-10);
+  x = math::select(x < T(lowest), T(lowest), x);
+  x = math::select(x > T(highest), T(highest), x);
+  const T n = (x * T(S(1.44269504088896340736)) + T(magic)) - T(magic);
+  const T r = (x - n * T(high)) - n * T(low);
+  T q;
+  if constexpr (is_f32<T>) {
+    constexpr S c[] = {0.5f, 0.1666657685f, 0.04166655444f, 0.008363202972f, 0.001392621347f};
+    q = math::polynomial(r, c);
+  } else {
+    constexpr S c[] = {0.5,
+                       0.16666666666666671,
+                       0.0416666666666666698,
+                       0.00833333333332611205,
+                       0.00138888888888837318,
+                       0.000198412698749012592,
+                       0.0000248015873256053228,
+                       2.75572552979696444e-6,
+                       2.75572735701021397e-7,
+                       2.51052595384484934e-8,
+                       2.0914717341716376e-9};
+    q = math::polynomial(r, c);
+  }
+  const T half = n * T(S(0.5)) + T(magic);
+  const T rest = (n - (half - T(magic))) + T(magic);
+  return (T(S(1)) + math::multiply_add(r * r, q, r)) * power_of_two(half) * power_of_two(rest);
+}
+
+}  // namespace detail
+
+template <class T>
+inline T exp(T x) {
+  if constexpr (Number<T>)
+    return static_cast<T>(std::exp(x));
+  else
+    return detail::exp_pack(x);
+}
+
+template <class T>
+inline T expm1(T x) {
+  if constexpr (Number<T>) {
+    return static_cast<T>(std::expm1(x));
+  } else {
+    const auto large = x > constant<T>(40);  // here the 1 has no say, and xsimd's overflows too early
+#if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
+    const T r = math::select(large, math::exp(x), ::xsimd::expm1(math::select(large, constant<T>(40), x)));
+    return math::select(x == constant<T>(0), x, r);  // keeps -0
+#endif
+  }
+}
+
+template <class T>
+inline T log(T x) {
+  if constexpr (Number<T>) {
+    return static_cast<T>(std::log(x));
+  } else if constexpr (is_f32<T>) {
+    STEIN_MATH_PACK(log, x)
+  } else {
+#if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
+    const auto denormal = x < T(std::numeric_limits<double>::min());
+    const T r = ::xsimd::log(math::select(denormal, x * T(0x1p54), x));
+    return math::select(denormal, r - T(37.429947750237048), r);  // 54 log(2)
+#endif
+  }
+}
+
+template <class T>
+inline T log1p(T x) {
+  if constexpr (Number<T>) {
+    return static_cast<T>(std::log1p(x));
+  } else {
+#if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
+    return math::select(x == constant<T>(0), x, ::xsimd::log1p(x));
+#endif
+  }
+}
+
+/// For numbers only: xsimd's pow loses hundreds of ulps and has pow(0, 0) = 0, while the C library's is exact to one.
+template <Number T>
+inline T pow(T base, T exponent) {
+  return static_cast<T>(std::pow(base, exponent));
+}
+
+/// 1 / (1 + e^-x) and its complement 1 / (1 + e^x), each to a few ulp at every x.
+template <class T>
+struct Logistic {
+  T p, q;
+};
+template <class T>
+inline Logistic<T> logistic(T x) {
+  const T one = constant<T>(1);
+  const T e = math::exp(-math::abs(x)), r = one / (one + e), s = e * r;
+  const auto right = x >= constant<T>(0);
+  return {math::select(right, r, s), math::select(right, s, r)};
+}
+
+/// 2 sqrt(2 / pi).
+constexpr double kGeluTanh = 1.59576912160573071176;
+/// 2 u, where gelu_tanh(x) = x (1 + tanh(u)) / 2 = x sigmoid(2 u).
+template <class T>
+inline T gelu_tanh_argument(T x) {
+  return x * (constant<T>(kGeluTanh) + constant<T>(kGeluTanh * 0.044715) * x * x);
+}
+
+}  // namespace stein::STEIN_UNIT::math

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#include "ops/elementwise.h"
+
+namespace stein::STEIN_UNIT {
+struct Le : Binary {
+  static constexpr const char* name = "le";
+  static constexpr Takes takes = Takes::everything;
+  static constexpr bool predicate = true;
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a <= b;
+  }
+};
+}  // namespace stein::STEIN_UNIT
+
+STEIN_BINARY(
+    le, Le, .formula = "a <= b", .reference = [](long double a, long double b) -> long double { return a <= b; },
+    .differentiable = false)
