@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "nn/module.h"
+#include "tensor/random.h"
+
+namespace stein::nn {
+
+/// In training zeroes elements with probability p and scales the others by 1 / (1 - p); after eval() does nothing.
+/// `generator` must outlive the module: masks are drawn from it.
+class Dropout : public Module {
+ public:
+  explicit Dropout(double p = 0.5, Generator& generator = default_generator());
+  Tensor operator()(const Tensor& x) const;
+
+ private:
+  double p_;
+  Generator* generator_;
+};
+
+}  // namespace stein::nn

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "nn/ema.h"
+
+#include <algorithm>
+
+#include "nn/detail/update.h"
+#include "nn/detail/update_kernels.h"
+#include "tensor/recording.h"
+
+namespace stein::nn {
+
+using detail::kGrain;
+using detail::pick;
+
+Ema::Ema(const Module& module, double decay, bool warmup) : decay_(decay), warmup_(warmup) {
+  if (!(decay >= 0 && decay < 1)) fail("ema", "a decay in [0, 1)", std::to_string(decay));
+  for (const auto& [name, parameter] : module.named_parameters())
+    entries_.push_back({name, parameter, parameter.detach().clone()});
+}
+
+double Ema::next_decay() const {
+  const double n = static_cast<double>(updates_ + 1);
+  return warmup_ ? std::min(decay_, (1 + n) / (10 + n)) : decay_;
+}
+
+void Ema::update() {
+  if (swapped_) fail("ema", "update() outside a swap", "averages in the module", "swap() back first");
+  for (const auto& e : entries_)
+    detail::check_like("ema", "the parameter " + e.name + " as at first,", e.parameter, e.average);
+  const double weight = 1 - next_decay();
+  ++updates_;
+  for (auto& e : entries_)
+    visit_floating("ema", e.average.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T* a = e.average.template mutable_data<T>();
+      const T* p = e.parameter.template data<T>();
+      parallel_for(e.average.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
+        pick<T>(kernels::lerp_f32(), kernels::lerp_f64())(a + first, p + first, last - first, weight);
+      });
+    });
+}
+
+void Ema::swap() {
+  NoGrad guard;
+  for (const auto& e : entries_)
+    detail::check_like("ema", "the parameter " + e.name + " as at first,", e.parameter, e.average);
+  for (auto& e : entries_)
+    visit_floating("ema", e.average.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      T* p = e.parameter.template mutable_data<T>();
+      std::swap_ranges(p, p + e.parameter.numel(), e.average.template mutable_data<T>());
+    });
+  swapped_ = !swapped_;
+}
+
+NamedTensors Ema::averages() const {
+  if (swapped_) fail("ema", "averages() outside a swap", "averages in the module", "swap() back first");
+  NamedTensors out;
+  for (const auto& e : entries_) out.emplace(e.name, e.average);
+  return out;
+}
+
+NamedTensors Ema::state_dict() const {
+  NamedTensors out = averages();
+  out.emplace("num_updates", from_vector<std::int64_t>({updates_}, {}));
+  return out;
+}
+
+void Ema::load_state_dict(const NamedTensors& state) {
+  if (swapped_) fail("ema.load_state_dict", "a call outside a swap", "averages in the module", "swap() back first");
+  std::string wrong;
+  const auto complain = [&](const std::string& text) { wrong += (wrong.empty() ? "" : ", ") + text; };
+  const auto count = state.find("num_updates");
+  if (count == state.end())
+    complain("no num_updates");
+  else if (count->second.dtype() != i64 || count->second.rank() != 0 || *count->second.data<std::int64_t>() < 0)
+    complain("num_updates that is not a count");
+  std::size_t used = 0;
+  for (const auto& e : entries_) {
+    const auto it = state.find(e.name);
+    if (it == state.end()) {
+      complain("no " + e.name);
+      continue;
+    }
+    ++used;
+    if (it->second.shape() != e.average.shape() || it->second.dtype() != e.average.dtype())
+      complain(e.name + " " + describe(it->second) + " for " + describe(e.average));
+  }
+  if (count != state.end() && used + 1 < state.size()) {
+    for (const auto& [name, value] : state)
+      if (name != "num_updates" &&
+          std::none_of(entries_.begin(), entries_.end(), [&n = name](const Entry& e) { return e.name == n; }))
+        complain("unexpected " + name);
+  }
+  if (!wrong.empty()) fail("ema.load_state_dict", "the averages of these parameters", wrong);
+  for (auto& e : entries_) e.average.copy_(state.at(e.name));
+  updates_ = *count->second.data<std::int64_t>();
+}
+
+}  // namespace stein::nn

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+#include "nn/optim.h"
+
+#include <cmath>
+#include <set>
+
+#include "nn/detail/update.h"
+#include "nn/detail/update_kernels.h"
+#include "tensor/recording.h"
+
+namespace stein::nn {
+
+namespace detail {
+
+void check_like(std::string_view op, std::string_view what, const Tensor& t, const Tensor& like) {
+  if (t.shape() != like.shape() || t.dtype() != like.dtype())
+    fail(op, std::string(what) + " " + describe(like), describe(t));
+}
+
+}  // namespace detail
+
+using detail::kGrain;
+using detail::pick;
+using detail::row_major_of;
+
+namespace {
+
+/// Elements of a parameter or of its state, for writing.
+template <class T>
+T* elements(Tensor t) {
+  return t.mutable_data<T>();
+}
+
+void check_non_negative(const char* op, std::initializer_list<std::pair<const char*, double>> values) {
+  for (const auto& [name, value] : values)
+    if (!(value >= 0) || !std::isfinite(value)) fail(op, std::string(name) + " of at least 0", std::to_string(value));
+}
+
+void check_betas(const char* op, double beta1, double beta2) {
+  if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1))
+    fail(op, "betas in [0, 1)", std::to_string(beta1) + ", " + std::to_string(beta2));
+}
+
+}  // namespace
+
+// ---- what they share ----
+
+void Optimizer::add_entries(const NamedList& parameters, std::size_t group) {
+  for (const auto& [name, parameter] : parameters) {
+    for (const auto& entry : entries_)
+      if (entry.name == name || entry.parameter.handle() == parameter.handle())
+        fail("optimizer", "each parameter once", "\"" + name + "\" again");
+    if (!is_floating(parameter.dtype()) || !parameter.is_contiguous())
+      fail("optimizer", "row-major parameters of dtype f32 or f64", "\"" + name + "\" " + describe(parameter));
+    entries_.push_back({name, parameter, group, 0, {}});
+  }
+}
+
+Tensors Optimizer::parameters() const {
+  Tensors out;
+  for (const auto& entry : entries_) out.push_back(entry.parameter);
+  return out;
+}
+
+void Optimizer::set_lr_factor(double factor) {
+  check_non_negative("optimizer", {{"a learning rate factor", factor}});
+  lr_factor_ = factor;
+}
+
+void Optimizer::zero_grad() {
+  for (auto& entry : entries_)
+    if (entry.parameter.requires_grad()) entry.parameter.set_grad({});
+}
+
+void Optimizer::step() {
+  Tensors gradients;
+  for (const auto& entry : entries_) gradients.push_back(entry.parameter.grad());
+  step(gradients);
+}
+
+void Optimizer::step(const Tensors& gradients) {
+  if (gradients.size() != entries_.size())
+    fail("optimizer", "a gradient for each of " + std::to_string(entries_.size()) + " parameters",
+         std::to_string(gradients.size()));
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const Entry& entry = entries_[i];
+    if (!gradients[i].defined()) continue;
+    detail::check_like("optimizer", "a gradient for " + entry.name + " like the parameter,", gradients[i],
+                       entry.parameter);
+    for (const auto& slot : entry.slots)
+      detail::check_like("optimizer", "the parameter " + entry.name + " as at the first step,", entry.parameter, slot);
+  }
+  NoGrad guard;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (!gradients[i].defined()) continue;
+    if (entry.slots.empty())
+      for (std::size_t k = 0; k < slot_names(entry.group).size(); ++k)
+        entry.slots.push_back(zeros_like(entry.parameter));
+    ++entry.steps;
+    update(entry, row_major_of(gradients[i]));
+  }
+}
+
+NamedTensors Optimizer::state_dict() const {
+  NamedTensors out;
+  for (const auto& entry : entries_) {
+    if (entry.steps == 0) continue;
+    out.emplace(entry.name + ".step", from_vector<std::int64_t>({entry.steps}, {}));
+    const auto names = slot_names(entry.group);
+    for (std::size_t k = 0; k < names.size(); ++k) out.emplace(entry.name + "." + names[k], entry.slots[k]);
+  }
+  return out;
+}
+
+void Optimizer::load_state_dict(const NamedTensors& state) {
+  std::string wrong;
+  std::size_t used = 0;
+  const auto complain = [&](const std::string& text) { wrong += (wrong.empty() ? "" : ", ") + text; };
+  const auto find = [&](const std::string& name, const Shape& shape, DType dtype) -> const Tensor* {
+    const auto it = state.find(name);
+    if (it == state.end()) {
+      complain("no " + name);
+      return nullptr;
+    }
+    ++used;
+    if (it->second.shape() == shape && it->second.dtype() == dtype) return &it->second;
+    complain(name + " " + describe(it->second) + " for " + std::string(name_of(dtype)) + " " + to_string(shape));
+    return nullptr;
+  };
+  auto loaded = entries_;
+  std::set<std::string> expected;
+  for (auto& entry : loaded) {
+    entry.steps = 0;
+    entry.slots.clear();
+    const auto names = slot_names(entry.group);
+    expected.insert(entry.name + ".step");
+    bool any = state.count(entry.name + ".step") > 0;
+    for (const auto& name : names) {
+      expected.insert(entry.name + "." + name);
+      any = any || state.count(entry.name + "." + name) > 0;
+    }
+    if (!any) continue;  // saved before its first update
+    if (const Tensor* steps = find(entry.name + ".step", {}, i64)) {
+      entry.steps = steps->item<std::int64_t>();
+      if (*steps->data<std::int64_t>() < 1) complain(entry.name + ".step below 1");
+    }
+    for (const auto& name : names)
+      if (const Tensor* slot = find(entry.name + "." + name, entry.parameter.shape(), entry.parameter.dtype()))
+        entry.slots.push_back(slot->clone());
+  }
+  if (used < state.size())
+    for (const auto& [name, value] : state)
+      if (!expected.count(name)) complain("unexpected " + name);
+  if (!wrong.empty()) fail("optimizer.load_state_dict", "the state of these parameters", wrong);
+  entries_ = std::move(loaded);
+}
+
+// ---- the rules ----
+
+void SGD::add_group(const NamedList& parameters, const SGDOptions& o) {
+  check_non_negative("sgd", {{"lr", o.lr}, {"momentum", o.momentum}, {"weight_decay", o.weight_decay}});
+  if (o.nesterov && (o.momentum == 0 || o.dampening != 0))
+    fail("sgd", "momentum and no dampening with nesterov",
+         "momentum " + std::to_string(o.momentum) + ", dampening " + std::to_string(o.dampening));
+  add_entries(parameters, groups_.size());
+  groups_.push_back(o);
+}
+
+std::vector<std::string> SGD::slot_names(std::size_t group) const {
+  return groups_[group].momentum != 0 ? std::vector<std::string>{"momentum_buffer"} : std::vector<std::string>{};
+}
+
+void SGD::update(Entry& entry, const Tensor& gradient) {
+  const SGDOptions& o = groups_[entry.group];
+  const detail::SgdStep s{o.lr * lr_factor(), o.momentum, o.dampening, o.weight_decay, o.nesterov, entry.steps == 1};
+  visit_floating("sgd", gradient.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* p = elements<T>(entry.parameter);
+    T* buffer = entry.slots.empty() ? nullptr : elements<T>(entry.slots[0]);
+    const T* g = gradient.data<T>();
+    parallel_for(gradient.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
+      pick<T>(kernels::sgd_f32(), kernels::sgd_f64())(p + first, g + first, buffer ? buffer + first : nullptr,
+                                                      last - first, s);
+    });
+  });
+}
+
+namespace {
+
+template <class Options>
+void check_adam(const char* op, const Options& o) {
+  check_non_negative(op, {{"lr", o.lr}, {"eps", o.eps}, {"weight_decay", o.weight_decay}});
+  check_betas(op, o.beta1, o.beta2);
+}
+
+/// `added`: weight decay added to the gradient (Adam); `shrink`: factor on the parameter (AdamW).
+template <class Options>
+void adam_update(const Options& o, double lr, std::int64_t steps, double added, double shrink, Tensor parameter,
+                 const Tensor& gradient, const Tensors& slots) {
+  const double t = static_cast<double>(steps);
+  const detail::AdamStep s{
+      1 - o.beta1, o.beta2, 1 - o.beta2, lr / (1 - std::pow(o.beta1, t)), std::sqrt(1 - std::pow(o.beta2, t)),
+      o.eps,       added,   shrink};
+  visit_floating("adam", gradient.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T *p = elements<T>(parameter), *m = elements<T>(slots[0]), *v = elements<T>(slots[1]);
+    const T* g = gradient.data<T>();
+    parallel_for(gradient.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
+      pick<T>(kernels::adam_f32(), kernels::adam_f64())(p + first, g + first, m + first, v + first, last - first, s);
+    });
+  });
+}
+
+const std::vector<std::string> kAdamSlots{"exp_avg", "exp_avg_sq"};
+
+}  // namespace
+
+void Adam::add_group(const NamedList& parameters, const AdamOptions& options) {
+  check_adam("adam", options);
+  add_entries(parameters, groups_.size());
+  groups_.push_back(options);
+}
+
+std::vector<std::string> Adam::slot_names(std::size_t) const { return kAdamSlots; }
+
+void Adam::update(Entry& entry, const Tensor& gradient) {
+  const AdamOptions& o = groups_[entry.group];
+  adam_update(o, o.lr * lr_factor(), entry.steps, o.weight_decay, 1, entry.parameter, gradient, entry.slots);
+}
+
+void AdamW::add_group(const NamedList& parameters, const AdamWOptions& options) {
+  check_adam("adamw", options);
+  add_entries(parameters, groups_.size());
+  groups_.push_back(options);
+}
+
+std::vector<std::string> AdamW::slot_names(std::size_t) const { return kAdamSlots; }
+
+void AdamW::update(Entry& entry, const Tensor& gradient) {
+  const AdamWOptions& o = groups_[entry.group];
+  const double lr = o.lr * lr_factor();
+  adam_update(o, lr, entry.steps, 0, 1 - lr * o.weight_decay, entry.parameter, gradient, entry.slots);
+}
+
+// ---- clipping ----
+
+namespace {
+
+double sum_squares(const Tensor& given) {
+  const Tensor t = row_major_of(given);
+  const std::int64_t n = t.numel();
+  std::vector<double> sums(static_cast<std::size_t>((n + kGrain - 1) / kGrain));
+  visit_floating("clip_grad_norm_", t.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* x = t.data<T>();
+    parallel_for(n, kGrain, [&](std::int64_t first, std::int64_t last) {
+      double& sum = sums[static_cast<std::size_t>(first / kGrain)];
+      sum = pick<T>(kernels::sum_squares_f32(), kernels::sum_squares_f64())(x + first, last - first);
+    });
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+Tensor scaled(const Tensor& given, double factor) {
+  const Tensor t = row_major_of(given);
+  Tensor out = empty(t.shape(), t.dtype());
+  visit_floating("clip_grad_norm_", t.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* x = t.data<T>();
+    T* o = out.mutable_data<T>();
+    parallel_for(t.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
+      pick<T>(kernels::scale_f32(), kernels::scale_f64())(o + first, x + first, last - first, factor);
+    });
+  });
+  return out;
+}
+
+}  // namespace
+
+double clip_grad_norm_(Tensors& gradients, double max_norm) {
+  check_non_negative("clip_grad_norm_", {{"max_norm", max_norm}});
+  double squares = 0;
+  for (const auto& g : gradients)
+    if (g.defined()) squares += sum_squares(g);
+  const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
+  if (std::isfinite(norm) && factor < 1)
+    for (auto& g : gradients)
+      if (g.defined()) g = scaled(g, factor);
+  return norm;
+}
+
+double clip_grad_norm_(const Module& module, double max_norm) {
+  Tensors parameters, gradients;
+  for (const auto& p : module.parameters())
+    if (p.grad().defined()) parameters.push_back(p), gradients.push_back(p.grad());
+  const Tensors before = gradients;
+  const double norm = clip_grad_norm_(gradients, max_norm);
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (gradients[i].handle() != before[i].handle()) parameters[i].set_grad(gradients[i]);
+  return norm;
+}
+
+}  // namespace stein::nn

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Optimisers with PyTorch's update rules and option names. Updates are in place, one pass over each parameter, and have
+// the same bits for any number of threads and any SIMD level.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace stein::nn {
+
+struct SGDOptions {
+  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
+  bool nesterov = false;
+};
+
+struct AdamOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+};
+
+struct AdamWOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 1e-2;
+};
+
+/// What the optimisers share: named parameters in groups with options of their own, and state under stable names.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One update from every parameter's grad(). Parameters without one are left as they are, with their state.
+  void step();
+  /// One update from `gradients`, one for each of parameters() (undefined: left as it is). Throws Error when their
+  /// number, a shape or a dtype is wrong; then nothing has changed.
+  void step(const Tensors& gradients);
+  /// Drops the gradients of all parameters.
+  void zero_grad();
+
+  /// In the order in which they were given.
+  Tensors parameters() const;
+  /// Multiplies every group's learning rate from the next step on: what a Schedule returns.
+  void set_lr_factor(double factor);
+  double lr_factor() const { return lr_factor_; }
+
+  /// <parameter>.<slot> for all that a resumed run needs to go on bit for bit, the options excepted; parameters not yet
+  /// updated have none.
+  NamedTensors state_dict() const;
+  /// Copies a saved state in. Throws Error that lists names that are not expected or lacking and wrong shapes or dtypes;
+  /// then nothing has changed.
+  void load_state_dict(const NamedTensors& state);
+
+ protected:
+  struct Entry {
+    std::string name;
+    Tensor parameter;
+    std::size_t group;
+    std::int64_t steps = 0;
+    Tensors slots;  // as slot_names(); made by the first update
+  };
+
+  Optimizer() = default;
+  /// Throws Error when a name or a parameter stands twice.
+  void add_entries(const NamedList& parameters, std::size_t group);
+  /// Names of the tensors kept for a parameter of `group`.
+  virtual std::vector<std::string> slot_names(std::size_t group) const = 0;
+  /// Updates entry.parameter from a row-major gradient; entry.steps counts this update, entry.slots are at hand.
+  virtual void update(Entry& entry, const Tensor& gradient) = 0;
+
+ private:
+  std::vector<Entry> entries_;
+  double lr_factor_ = 1;
+};
+
+class SGD : public Optimizer {
+ public:
+  explicit SGD(const Module& module, const SGDOptions& options = {}) : SGD(module.named_parameters(), options) {}
+  explicit SGD(const NamedList& parameters, const SGDOptions& options = {}) { add_group(parameters, options); }
+  void add_group(const NamedList& parameters, const SGDOptions& options);
+
+ private:
+  std::vector<std::string> slot_names(std::size_t group) const override;
+  void update(Entry& entry, const Tensor& gradient) override;
+  std::vector<SGDOptions> groups_;
+};
+
+/// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
+class Adam : public Optimizer {
+ public:
+  explicit Adam(const Module& module, const AdamOptions& options = {}) : Adam(module.named_parameters(), options) {}
+  explicit Adam(const NamedList& parameters, const AdamOptions& options = {}) { add_group(parameters, options); }
+  void add_group(const NamedList& parameters, const AdamOptions& options);
+
+ private:
+  std::vector<std::string> slot_names(std::size_t group) const override;
+  void update(Entry& entry, const Tensor& gradient) override;
+  std::vector<AdamOptions> groups_;
+};
+
+/// AdamW (Loshchilov and Hutter 2019); weight decay shrinks the parameter.
+class AdamW : public Optimizer {
+ public:
+  explicit AdamW(const Module& module, const AdamWOptions& options = {}) : AdamW(module.named_parameters(), options) {}
+  explicit AdamW(const NamedList& parameters, const AdamWOptions& options = {}) { add_group(parameters, options); }
+  void add_group(const NamedList& parameters, const AdamWOptions& options);
+
+ private:
+  std::vector<std::string> slot_names(std::size_t group) const override;
+  void update(Entry& entry, const Tensor& gradient) override;
+  std::vector<AdamWOptions> groups_;
+};
+
+/// The norm of all gradients together, undefined ones left out; scales them by min(1, max_norm / (norm + 1e-6)) when it
+/// is finite, and leaves them as they are when it is not. Sums in f64, in an order that depends on the sizes alone.
+double clip_grad_norm_(Tensors& gradients, double max_norm);
+/// The same for what grad() of the parameters holds; scaled gradients are new tensors, as gradients may share elements.
+double clip_grad_norm_(const Module& module, double max_norm);
+
+}  // namespace stein::nn
