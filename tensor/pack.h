@@ -4,6 +4,11 @@
 #pragma once
 
 #ifdef STEIN_HAVE_XSIMD
+// xsimd has a few inline functions without the arch in their name (__kernel_rem_pio2), which the linker would share between
+// levels: each level gets a namespace xsimd_<level> of its own.
+#define STEIN_XSIMD_PASTE(a, b) a##b
+#define STEIN_XSIMD_NAME(unit) STEIN_XSIMD_PASTE(xsimd_, unit)
+#define xsimd STEIN_XSIMD_NAME(STEIN_UNIT)
 #include <xsimd/xsimd.hpp>
 
 namespace stein {
