@@ -42,7 +42,7 @@ Tensor elu(const Tensor& x, double alpha = 1);  ///< x > 0 ? x : alpha (e^x - 1)
 Tensor silu(const Tensor& x);                   ///< x sigmoid(x)
 Tensor gelu(const Tensor& x);                   ///< exact: x Phi(x)
 Tensor gelu_tanh(const Tensor& x);              ///< the tanh approximation
-Tensor clamp(const Tensor& x, double lo, double hi);  ///< derivative 1 on [lo, hi], 0 outside
+Tensor clamp(const Tensor& x, double lo, double hi);  ///< derivative 1 on (lo, hi), 0 at and outside the bounds
 
 // ---- elementwise, two and three operands ----
 Tensor add(const Tensor& a, const Tensor& b);
