@@ -213,6 +213,10 @@ Tensor NCSN::operator()(const Tensor& x, const Tensor& y) const {
   if (y.dtype() != i64 || y.rank() != 1 || y.size(0) != x.size(0))
     fail("ncsn", "y i64 (" + std::to_string(x.size(0)) + ",), a noise level an image", describe(y));
 
+  for (const auto level : y.to_vector<std::int64_t>())
+    if (level < 0 || level >= p.options.levels)
+      fail("ncsn", "noise levels in [0, " + std::to_string(p.options.levels) + ")", std::to_string(level));
+
   const auto run = [&](const ModuleList<Residual>& blocks, const Tensor& h) { return blocks[1](blocks[0](h, y), y); };
   const Tensor l1 = run(p.res1, p.begin_conv(2 * x - 1));  // (B, n, H, W)
   const Tensor l2 = run(p.res2, l1);                       // (B, 2n, H/2, W/2), as l3 and l4

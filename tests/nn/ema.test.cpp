@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "nn/ema.h"
+
+#include <catch2/catch.hpp>
+
+#include "nn/linear.h"
+#include "tests/nn/support.h"
+
+using namespace stein;
+using namespace stein::test;
+
+namespace {
+
+void set(const Tensor& parameter, double value) {
+  NoGrad guard;
+  Tensor p = parameter;
+  p.fill_(value);
+}
+
+}  // namespace
+
+TEST_CASE("ema: averages by the formula, with and without warm-up") {
+  for (const bool warmup : {false, true}) {
+    nn::Linear layer(2, 2);
+    layer.to(f64);
+    set(layer.weight, 5);
+    nn::Ema ema(layer, 0.3, warmup);
+    double expected = 5;
+    for (int n = 1; n <= 6; ++n) {
+      const double d = warmup ? std::min(0.3, (1.0 + n) / (10.0 + n)) : 0.3;  // 2/11, 3/12, 4/13 > 0.3, ...
+      CHECK(ema.next_decay() == d);
+      set(layer.weight, n);
+      ema.update();
+      expected = d * expected + (1 - d) * n;
+      CHECK(largest(ema.averages().at("weight") - expected) < 1e-14);
+      CHECK(largest(layer.weight - static_cast<double>(n)) == 0);
+    }
+    CHECK(ema.updates() == 6);
+  }
+}
+
+TEST_CASE("ema: swapped in for sampling and back out, its state saved and loaded") {
+  nn::Linear layer(40, 50), other(40, 50);
+  nn::Ema ema(layer, 0.5);
+  const Tensor start = layer.weight.detach().clone();
+  set(layer.weight, 1);
+  ema.update();
+  const Tensor average = start * 0.5 + 0.5;
+  {
+    auto swapped = ema.swapped();
+    CHECK(allclose(layer.weight.detach(), average));
+    CHECK(error_of([&] { ema.update(); }) ==
+          "[ema] expected update() outside a swap; got averages in the module; swap() back first");
+    CHECK(error_of([&] { ema.state_dict(); }).find("outside a swap") != std::string::npos);
+  }
+  CHECK(equal(layer.weight.detach(), ones({50, 40})));
+
+  nn::Ema again(other, 0.5);
+  again.load_state_dict(ema.state_dict());
+  CHECK(again.updates() == 1);
+  CHECK(equal(again.averages().at("weight"), ema.averages().at("weight")));
+  other.load_state_dict(ema.averages());
+  CHECK(allclose(other.weight.detach(), average));
+
+  auto state = ema.state_dict();
+  state.erase("bias");
+  state["weight"] = ones({2});
+  state.emplace("x", ones({1}));
+  state["num_updates"] = ones({1});
+  CHECK(error_of([&] { again.load_state_dict(state); }) ==
+        "[ema.load_state_dict] expected the averages of these parameters; got num_updates that is not a count, weight "
+        "f32 "
+        "(2,) for f32 (50, 40), no bias, unexpected x");
+  CHECK(error_of([&] { nn::Ema bad(layer, 1.0); }) == "[ema] expected a decay in [0, 1); got 1.000000");
+}
