@@ -116,6 +116,8 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
   for (int k = 0; k < count; ++k) {
     const Tensor& t = *inputs[static_cast<std::size_t>(k)];
     const DType expected = k == 0 && traits.first_is_bool ? boolean : dtype;
+    if (expected != dtype && t.dtype() != expected)
+      fail(traits.name, "a bool condition", describe(t), "compare it, for example x > 0");
     if (t.dtype() != expected || t.device() != last.device()) mixed(traits.name, inputs);
     flat = flat && t.is_contiguous() && t.shape() == last.shape();
   }

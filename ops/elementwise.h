@@ -7,11 +7,14 @@
 //     struct Softplus : Unary {
 //       static constexpr const char* name = "softplus";
 //       template <class T> T operator()(T x) const { return math::max(x, T(0)) + math::log1p(math::exp(-math::abs(x))); }
-//       STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return g * sigmoid(x); })
+//       STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return softplus_backward(g, y); })
 //     };
 //     }
-//     STEIN_UNARY(softplus, Softplus, .formula = "log(1 + e^x)", .domain = {-8, 8},
+//     STEIN_UNARY(softplus, Softplus, .formula = "log(1 + e^x)", .domain = {-4, 4},
 //                 .reference = [](long double x) { return std::log1p(std::exp(x)); })
+//
+// An op with attributes (leaky_relu) or three operands (where) uses STEIN_ELEMENTWISE, which only ties the functor to its
+// kernels, and writes its public function and its registration under #if defined(STEIN_HOST).
 #pragma once
 
 #include <cstdint>

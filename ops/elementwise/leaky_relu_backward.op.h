@@ -7,7 +7,9 @@ struct LeakyReluBackward : Binary {
   double slope;
   template <class T>
   T operator()(T g, T y) const {
-    return math::select(y <= T(0), slope == 0 ? T(0) : g * math::constant<T>(slope), g);
+    // Slope 0 closes the gate, also to an infinite g. NaN counts as PyTorch has it: open for relu, sloped for leaky_relu.
+    if (slope == 0) return math::select(y <= T(0), T(0), g);
+    return math::select(y > T(0), g, g * math::constant<T>(slope));
   }
   STEIN_RULES(
       Tensor vjp0(G c, In<1> y) const { return leaky_relu_backward(c, y, slope); } Tensor vjp1(G) const { return {}; })
