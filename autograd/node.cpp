@@ -151,7 +151,19 @@ Tensor& Tensor::requires_grad_(bool on) {
     impl().strides = dense.strides();
     impl().contiguous = true;
   }
-  if (on && !requires_grad()) impl().node = make_ref<Node>(*this);
+  if (on && !requires_grad()) {
+    // Ops compute one slice of what is expanded, which is right for its sum over the axis, not for each element.
+    bool expanded = false;
+    for (int i = 0; i < rank(); ++i) expanded = expanded || (size(i) > 1 && strides()[i] == 0);
+    if (expanded) {
+      const Tensor dense = clone();
+      impl().storage = dense.impl().storage;
+      impl().offset = dense.impl().offset;
+      impl().strides = dense.strides();
+      impl().contiguous = dense.is_contiguous();
+    }
+    impl().node = make_ref<Node>(*this);
+  }
   if (!on) impl().node = nullptr;
   return *this;
 }

@@ -93,7 +93,7 @@ class Tensor {
   bool requires_grad() const { return defined() && static_cast<bool>(impl_->node); }
   bool is_leaf() const;
   /// Makes a constant a leaf whose derivative can be asked for (or, with false, a leaf a constant again).
-  /// Throws Error for integer dtypes and for results of recorded ops.
+  /// Throws Error for integer dtypes and for results of recorded ops. An expanded tensor becomes a copy of its own.
   Tensor& requires_grad_(bool on = true);
   /// What backward() has accumulated for this leaf, detached; undefined before.
   Tensor grad() const;

@@ -63,6 +63,14 @@ TEST_CASE("grad: a batch of cotangents through operands of lower rank") {
     }
 }
 
+TEST_CASE("grad: each element of an expanded leaf has a derivative of its own") {
+  Tensor x = tensor({1, 2}, f64).expand({3, 2}).requires_grad_();
+  Tensor w = tensor({{1, 2}, {3, 4}, {5, 6}}, f64);
+  CHECK(equal(grad(sum(tanh(x)), x)[0], grad(sum(tanh(x)), x)[2]));
+  CHECK(equal(grad(sum(x * w), x), w));
+  CHECK(equal(grad(sum(x.transpose()), x), ones({3, 2}, f64)));
+}
+
 TEST_CASE("grad: a million nodes neither overflow nor leak") {
   const auto nodes = live_nodes();
   const auto bytes = memory_stats().live_bytes;
