@@ -107,6 +107,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// `correction` 1: divided by n - 1; 0: by n.
 Tensor var(const Tensor& x, const Axes& axes = {}, int correction = 1, bool keepdim = false);
+/// Call it stein::std: with `using namespace stein` the bare name is taken for the namespace.
 Tensor std(const Tensor& x, const Axes& axes = {}, int correction = 1, bool keepdim = false);
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// Over several axes ties share the gradient equally (PyTorch's amax); NaN wins.

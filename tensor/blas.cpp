@@ -22,11 +22,28 @@ void one_thread_once() {
   (void)done;
 }
 
+// A product with a vector, which gemm is slow at: true when it was one.
+template <class T, class Gemv>
+bool as_gemv(Gemv gemv, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
+             std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
+  if (k == 0 || (n != 1 && m != 1)) return false;
+  if (beta == T(0))  // c may hold anything, NaN too
+    for (std::int64_t i = 0; i < (n == 1 ? m : n); ++i) c[n == 1 ? i * ldc : i] = T(0);
+  if (n == 1)
+    gemv(CblasRowMajor, flag(ta), narrow(ta ? k : m), narrow(ta ? m : k), alpha, a, narrow(lda), b,
+         tb ? 1 : narrow(ldb), beta, c, narrow(ldc));
+  else
+    gemv(CblasRowMajor, flag(!tb), narrow(tb ? n : k), narrow(tb ? k : n), alpha, b, narrow(ldb), a,
+         ta ? narrow(lda) : 1, beta, c, 1);
+  return true;
+}
+
 }  // namespace
 
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
           std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc) {
   one_thread_once();
+  if (as_gemv(cblas_sgemv, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   cblas_sgemm(CblasRowMajor, flag(ta), flag(tb), narrow(m), narrow(n), narrow(k), alpha, a, narrow(lda), b, narrow(ldb),
               beta, c, narrow(ldc));
 }
@@ -34,6 +51,7 @@ void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, floa
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, const double* a,
           std::int64_t lda, const double* b, std::int64_t ldb, double beta, double* c, std::int64_t ldc) {
   one_thread_once();
+  if (as_gemv(cblas_dgemv, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   cblas_dgemm(CblasRowMajor, flag(ta), flag(tb), narrow(m), narrow(n), narrow(k), alpha, a, narrow(lda), b, narrow(ldb),
               beta, c, narrow(ldc));
 }

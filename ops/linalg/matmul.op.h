@@ -33,44 +33,70 @@ inline bool blas_view(const Tensor& t, MatrixView& v) {
   return false;
 }
 
+constexpr std::int64_t kPiece = 1 << 20;  // flops worth a thread's while
+
+// One product, cut by its sizes alone: along m or n, or, when both are short, along the sum.
+template <class T>
+void product(MatrixView va, MatrixView vb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
+             T* c) {
+  if (2 * m * n * k <= kPiece) return gemm(va.transposed, vb.transposed, m, n, k, T(1), a, va.ld, b, vb.ld, T(0), c, n);
+  const auto cut = [](std::int64_t size, std::int64_t work, std::int64_t least) {
+    return std::max(least, std::max(kPiece / work, (size + 7) / 8));
+  };
+  const auto longer = std::max(m, n), strip = cut(longer, 2 * std::min(m, n) * k, 32), chunk = cut(k, 2 * m * n, 512);
+  if ((longer + strip - 1) / strip < 4 && k > 2 * longer && k >= 2 * chunk) {
+    Tensor partial = empty({(k + chunk - 1) / chunk, m * n}, dtype_of<T>());
+    T* sums = partial.mutable_data<T>();
+    parallel_for(k, chunk, [&](std::int64_t begin, std::int64_t end) {
+      gemm(va.transposed, vb.transposed, m, n, end - begin, T(1), a + begin * (va.transposed ? va.ld : 1), va.ld,
+           b + begin * (vb.transposed ? 1 : vb.ld), vb.ld, T(0), sums + begin / chunk * m * n, n);
+    });
+    parallel_for(m * n, 32768, [&](std::int64_t begin, std::int64_t end) {
+      std::copy(sums + begin, sums + end, c + begin);
+      for (std::int64_t p = 1; p < partial.size(0); ++p)
+        for (auto i = begin; i < end; ++i) c[i] += sums[p * m * n + i];
+    });
+  } else if (m >= n) {
+    parallel_for(m, strip, [&](std::int64_t begin, std::int64_t end) {
+      gemm(va.transposed, vb.transposed, end - begin, n, k, T(1), a + begin * (va.transposed ? 1 : va.ld), va.ld, b,
+           vb.ld, T(0), c + begin * n, n);
+    });
+  } else {
+    parallel_for(n, strip, [&](std::int64_t begin, std::int64_t end) {
+      gemm(va.transposed, vb.transposed, m, end - begin, k, T(1), a, va.ld, b + begin * (vb.transposed ? vb.ld : 1),
+           vb.ld, T(0), c + begin, n);
+    });
+  }
+}
+
 inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   MatrixView va, vb;
   const Tensor a = blas_view(x, va) ? x : x.clone(), b = blas_view(y, vb) ? y : y.clone();
   blas_view(a, va);
   blas_view(b, vb);
-  const Shape batch = broadcast("matmul", a.shape().slice(0, a.rank() - 2), b.shape().slice(0, b.rank() - 2));
+  const Shape batch = broadcast(name, detail::batch_of(a), detail::batch_of(b));
   const auto m = a.size(-2), k = a.size(-1), n = b.size(-1);
-  Tensor out = k == 0 ? zeros(batch + Shape{m, n}, a.dtype()) : empty(batch + Shape{m, n}, a.dtype());
-  if (out.numel() == 0 || k == 0) return out;
-  const auto at = detail::batch_offsets(a, batch), bt = detail::batch_offsets(b, batch);
-  const auto count = static_cast<std::int64_t>(at.size());
-  visit_floating("matmul", a.dtype(), [&](auto tag) {
+  const Shape shape = batch + Shape{m, n};
+  Tensor out = k == 0 ? zeros(shape, a.dtype(), a.device()) : empty(shape, a.dtype(), a.device());
+  visit_floating(name, a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    if (out.numel() == 0 || k == 0) return;
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* pc = out.mutable_data<T>();
-    const auto work = 2 * m * n * k;
-    constexpr std::int64_t kPiece = 1 << 20;  // flops worth a thread's while
-    // Many small products are shared out whole; a large one is cut along m (or n when that is longer).
-    if (count > 1 || work <= kPiece) {
-      parallel_for(count, std::max<std::int64_t>(1, kPiece / work), [&](std::int64_t begin, std::int64_t end) {
-        for (auto i = begin; i < end; ++i) {
-          const auto u = static_cast<std::size_t>(i);
-          gemm(va.transposed, vb.transposed, m, n, k, T(1), pa + at[u], va.ld, pb + bt[u], vb.ld, T(0), pc + i * m * n,
-               n);
-        }
-      });
-    } else if (m >= n) {
-      const auto rows = std::max<std::int64_t>(32, std::max(kPiece / (2 * n * k), (m + 7) / 8));
-      parallel_for(m, rows, [&](std::int64_t begin, std::int64_t end) {
-        gemm(va.transposed, vb.transposed, end - begin, n, k, T(1), pa + begin * (va.transposed ? 1 : va.ld), va.ld, pb,
-             vb.ld, T(0), pc + begin * n, n);
-      });
+    if (batch.empty()) return product(va, vb, m, n, k, pa, pb, pc);
+    const auto at = detail::batch_offsets(a, batch), bt = detail::batch_offsets(b, batch);
+    const auto count = static_cast<std::int64_t>(at.size());
+    const auto one = [&](std::int64_t i) {
+      const auto u = static_cast<std::size_t>(i);
+      product(va, vb, m, n, k, pa + at[u], pb + bt[u], pc + i * m * n);
+    };
+    if (count < 8 && 2 * m * n * k > 4 * kPiece) {  // a few large ones: each is cut
+      for (std::int64_t i = 0; i < count; ++i) one(i);
     } else {
-      const auto columns = std::max<std::int64_t>(32, std::max(kPiece / (2 * m * k), (n + 7) / 8));
-      parallel_for(n, columns, [&](std::int64_t begin, std::int64_t end) {
-        gemm(va.transposed, vb.transposed, m, end - begin, k, T(1), pa, va.ld, pb + begin * (vb.transposed ? vb.ld : 1),
-             vb.ld, T(0), pc + begin, n);
-      });
+      parallel_for(count, std::max<std::int64_t>(1, kPiece / (2 * m * n * k)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (auto i = begin; i < end; ++i) one(i);
+                   });
     }
   });
   return out;
@@ -112,6 +138,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.rank() == 0 || b.rank() == 0 || a.dtype() != b.dtype() || a.size(-1) != b.size(b.rank() == 1 ? 0 : -2))
     fail("matmul", "operands of one dtype, rank at least 1, with the last axis of a as long as the second-last of b",
          describe(a) + " and " + describe(b));
+  if (a.rank() == 2 && b.rank() == 2) return record(host::Matmul{}, a, b);
   const Tensor x = a.rank() == 1 ? unsqueeze(a, 0) : a, y = b.rank() == 1 ? unsqueeze(b, 1) : b;
   broadcast("matmul", x.shape().slice(0, x.rank() - 2), y.shape().slice(0, y.rank() - 2));
   Tensor r = host::matrices(x, y);
