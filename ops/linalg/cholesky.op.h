@@ -49,7 +49,7 @@ Tensor cholesky(const Tensor& a) {
 }
 
 void register_cholesky(OpRegistry& r) {
-  const auto spd = [](const Tensor& x) { return matmul(x, transpose(x)) + eye(x.size(-2), f64); };
+  const auto spd = [](const Tensor& x) { return matmul(x, transpose(x)) + eye(x.size(-2), x.dtype()); };
   const auto sample = [=](Shape shape) {
     return Sample{to_string(shape) + ", of A A^T + I",
                   {{shape, -1, 1}},

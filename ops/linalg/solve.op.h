@@ -133,7 +133,7 @@ void register_solve(OpRegistry& r) {
     Tensor x = from_vector(vb, batch + Shape{a.size(-1), columns.size(-1)});
     return b.rank() == 1 ? squeeze(x, -1) : x;
   };
-  const auto firm = [](const Tensor& a) { return a + eye(a.size(-1), f64) * 3; };
+  const auto firm = [](const Tensor& a) { return a + eye(a.size(-1), a.dtype()) * 3; };
   const auto triangular = [=](Shape a, Shape b, bool upper, bool transposed) {
     return Sample{
         to_string(a) + " " + to_string(b) + (upper ? " upper" : " lower") + (transposed ? ", transposed" : ""),
