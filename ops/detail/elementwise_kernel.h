@@ -29,21 +29,28 @@ struct Ternary : ElementwiseBase {
 
 namespace stein::kernels::STEIN_UNIT {
 
-// Functor on numbers; the compiler vectorises it where it can.
+// Functor on numbers; the compiler vectorises it where it can. A condition is read as a byte: g++ 12 does not vectorise
+// a selection by bool.
 template <class Op, class T>
 void number_loop(const void* op, void* out, const void* const* in, std::int64_t n) {
   const Op f = *static_cast<const Op*>(op);
   using Result = std::conditional_t<Op::predicate, bool, T>;
-  using First = std::conditional_t<Op::first_is_bool, bool, T>;
   auto* r = static_cast<Result*>(out);
-  const auto* a = static_cast<const First*>(in[0]);
-  for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (Op::arity == 1)
-      r[i] = f(a[i]);
-    else if constexpr (Op::arity == 2)
-      r[i] = f(a[i], static_cast<const T*>(in[1])[i]);
-    else
-      r[i] = f(a[i], static_cast<const T*>(in[1])[i], static_cast<const T*>(in[2])[i]);
+  const T* b = Op::arity > 1 ? static_cast<const T*>(in[1]) : nullptr;
+  const T* c = Op::arity > 2 ? static_cast<const T*>(in[2]) : nullptr;
+  if constexpr (Op::first_is_bool) {
+    const auto* condition = static_cast<const std::uint8_t*>(in[0]);
+    for (std::int64_t i = 0; i < n; ++i) r[i] = f(condition[i] != 0, b[i], c[i]);
+  } else {
+    const T* a = static_cast<const T*>(in[0]);
+    for (std::int64_t i = 0; i < n; ++i) {
+      if constexpr (Op::arity == 1)
+        r[i] = f(a[i]);
+      else if constexpr (Op::arity == 2)
+        r[i] = f(a[i], b[i]);
+      else
+        r[i] = f(a[i], b[i], c[i]);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Part of ops/math.h: exponential, logarithm and power. xsimd 8.1's own exp goes to 0 and to infinity too early (f32:
-// below -87.3 and above 88.38), its log is wrong for denormal f64, its log1p turns -0 into 0.
+// below -87.3 and above 88.38) and expm1 to infinity, its log is wrong for denormal f64, its log1p turns -0 into 0.
 #pragma once
 
 #include "ops/math.h"
@@ -23,19 +23,25 @@ inline T power_of_two(T n_plus_magic) {
 #endif
 }
 
-/// e^x = 2^n e^r with |r| <= log(2) / 2; e^r from a Chebyshev interpolation of (e^r - 1 - r) / r^2. The power is
-/// applied in two halves, so that overflow and denormal results come out as they should.
+/// x = n log(2) + r with |r| <= log(2) / 2, n whole, and e^r - 1 from a Chebyshev interpolation of (e^r - 1 - r) / r^2.
 template <class T>
-inline T exp_pack(T x) {
+struct Reduced {
+  T n, expm1_r;
+};
+template <class T>
+constexpr ScalarOf<T> magic = is_f32<T> ? ScalarOf<T>(0x1.8p23) : ScalarOf<T>(0x1.8p52);  // t + magic rounds t
+
+/// For x in [lowest, 89] (f32) or [lowest, 710] (f64), where e^x overflows; x beyond is taken to the nearer end.
+template <class T>
+inline Reduced<T> reduce(T x, ScalarOf<T> lowest) {
   using S = ScalarOf<T>;
-  constexpr S magic = is_f32<T> ? S(0x1.8p23) : S(0x1.8p52);
-  constexpr S lowest = is_f32<T> ? S(-105) : S(-747), highest = is_f32<T> ? S(89) : S(710);
+  constexpr S highest = is_f32<T> ? S(89) : S(710);
   // log(2), the leading part with so few bits that its products with n are exact
   constexpr S high = is_f32<T> ? S(0.693359375) : S(0x1.62e42fec00000p-1);
   constexpr S low = is_f32<T> ? S(-2.121944400546905827679e-4) : S(4.236521365809284e-10);
   x = math::select(x < T(lowest), T(lowest), x);
   x = math::select(x > T(highest), T(highest), x);
-  const T n = (x * T(S(1.44269504088896340736)) + T(magic)) - T(magic);
+  const T n = (x * T(S(1.44269504088896340736)) + T(magic<T>)) - T(magic<T>);
   const T r = (x - n * T(high)) - n * T(low);
   T q;
   if constexpr (is_f32<T>) {
@@ -55,9 +61,27 @@ inline T exp_pack(T x) {
                        2.0914717341716376e-9};
     q = math::polynomial(r, c);
   }
-  const T half = n * T(S(0.5)) + T(magic);
-  const T rest = (n - (half - T(magic))) + T(magic);
-  return (T(S(1)) + math::multiply_add(r * r, q, r)) * power_of_two(half) * power_of_two(rest);
+  return {n, math::multiply_add(r * r, q, r)};
+}
+
+/// e^x = 2^n e^r. The power is applied in two halves, so that overflow and denormal results come out as they should.
+template <class T>
+inline T exp_pack(T x) {
+  using S = ScalarOf<T>;
+  const auto [n, expm1_r] = reduce(x, is_f32<T> ? S(-105) : S(-747));
+  const T half = n * T(S(0.5)) + T(magic<T>);
+  const T rest = (n - (half - T(magic<T>))) + T(magic<T>);
+  return (T(S(1)) + expm1_r) * power_of_two(half) * power_of_two(rest);
+}
+
+/// e^x - 1 = 2 (p (e^r - 1) + (p - 1/2)) with p = 2^(n-1), which is finite for every n; below -60 it is -1.
+template <class T>
+inline T expm1_pack(T x) {
+  using S = ScalarOf<T>;
+  const auto [n, expm1_r] = reduce(x, S(-60));
+  const T p = power_of_two((n - T(S(1))) + T(magic<T>));
+  const T y = math::multiply_add(p, expm1_r, p - T(S(0.5)));
+  return math::select(math::abs(x) < T(std::numeric_limits<S>::epsilon() / 2), x, y + y);
 }
 
 }  // namespace detail
@@ -72,15 +96,10 @@ inline T exp(T x) {
 
 template <class T>
 inline T expm1(T x) {
-  if constexpr (Number<T>) {
+  if constexpr (Number<T>)
     return static_cast<T>(std::expm1(x));
-  } else {
-    const auto large = x > constant<T>(40);  // here the 1 has no say, and xsimd's overflows too early
-#if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
-    const T r = math::select(large, math::exp(x), ::xsimd::expm1(math::select(large, constant<T>(40), x)));
-    return math::select(x == constant<T>(0), x, r);  // keeps -0
-#endif
-  }
+  else
+    return detail::expm1_pack(x);
 }
 
 template <class T>
