@@ -6,30 +6,44 @@
 namespace stein::kernels::STEIN_UNIT {
 namespace {
 
-// Blocks of at most 1024 elements are summed by 4 packs side by side; block sums are added pairwise like the carries
-// of a binary counter, so the rounding error grows with log n. The order depends on n alone.
+constexpr std::int64_t kBlock = 1024;
+
+// At most kBlock elements, by 4 packs side by side; their lanes are added in halves.
 template <class T>
-T sum_row(const T* x, std::int64_t n) {
+T sum_block(const T* x, std::int64_t n) {
   using P = Pack<T>;
-  constexpr std::int64_t w = static_cast<std::int64_t>(P::size), block = 1024;
-  T level[64];
-  std::uint64_t counter = 0;
-  while (n > 0) {
-    const std::int64_t m = n < block ? n : block;
+  constexpr std::int64_t w = static_cast<std::int64_t>(P::size);
+  T sum = T(0);
+  std::int64_t i = 0;
+  if (n >= w) {
     P s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
-    std::int64_t i = 0;
-    for (; i + 4 * w <= m; i += 4 * w) {
+    for (; i + 4 * w <= n; i += 4 * w) {
       s0 += P::load_unaligned(x + i);
       s1 += P::load_unaligned(x + i + w);
       s2 += P::load_unaligned(x + i + 2 * w);
       s3 += P::load_unaligned(x + i + 3 * w);
     }
-    for (; i + w <= m; i += w) s0 += P::load_unaligned(x + i);
+    for (; i + w <= n; i += w) s0 += P::load_unaligned(x + i);
     T lanes[w];
     ((s0 + s1) + (s2 + s3)).store_unaligned(lanes);
-    T sum = T(0);
-    for (std::int64_t j = 0; j < w; ++j) sum += lanes[j];
-    for (; i < m; ++i) sum += x[i];
+    for (std::int64_t half = w / 2; half > 0; half /= 2)
+      for (std::int64_t k = 0; k < half; ++k) lanes[k] += lanes[k + half];
+    sum = lanes[0];
+  }
+  for (; i < n; ++i) sum += x[i];
+  return sum;
+}
+
+// Sums of blocks are added pairwise like the carries of a binary counter, so the rounding error grows with log n. The
+// order depends on n alone.
+template <class T>
+T sum_row(const T* x, std::int64_t n) {
+  if (n <= kBlock) return sum_block(x, n);
+  T level[64];
+  std::uint64_t counter = 0;
+  while (n > 0) {
+    const std::int64_t m = n < kBlock ? n : kBlock;
+    T sum = sum_block(x, m);
     std::uint64_t c = counter++;
     int l = 0;
     for (; c & 1; c >>= 1) sum = level[l++] + sum;
@@ -38,7 +52,7 @@ T sum_row(const T* x, std::int64_t n) {
     n -= m;
   }
   T total = T(0);
-  for (int l = 0; l < 64; ++l)
+  for (int l = 0; counter >> l; ++l)
     if (counter >> l & 1) total += level[l];
   return total;
 }
@@ -48,9 +62,9 @@ void sum_rows(const T* in, T* out, std::int64_t rows, std::int64_t n) {
   for (std::int64_t r = 0; r < rows; ++r) out[r] = sum_row(in + r * n, n);
 }
 
-// Column sums over bands of 128 rows, bands added one after the other: short chains of roundings, contiguous reads.
+// Bands of 128 rows, four rows at a time, bands added one after the other: short chains of roundings, contiguous reads.
 template <class T>
-void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
+void sum_wide_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
   constexpr std::int64_t band = 128, tile = 256;
   for (std::int64_t i = 0; i < inner; ++i) out[i] = T(0);
   for (std::int64_t i0 = 0; i0 < inner; i0 += tile) {
@@ -59,12 +73,31 @@ void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
     for (std::int64_t j0 = 0; j0 < n; j0 += band) {
       const std::int64_t end = n - j0 < band ? n : j0 + band;
       for (std::int64_t i = 0; i < width; ++i) sum[i] = T(0);
-      for (std::int64_t j = j0; j < end; ++j) {
-        const T* row = in + j * inner + i0;
-        for (std::int64_t i = 0; i < width; ++i) sum[i] += row[i];
+      const T* row = in + j0 * inner + i0;
+      std::int64_t j = j0;
+      for (; j + 4 <= end; j += 4, row += 4 * inner) {
+        const T *r1 = row + inner, *r2 = r1 + inner, *r3 = r2 + inner;
+        for (std::int64_t i = 0; i < width; ++i) sum[i] += (row[i] + r1[i]) + (r2[i] + r3[i]);
       }
+      for (; j < end; ++j, row += inner)
+        for (std::int64_t i = 0; i < width; ++i) sum[i] += row[i];
       for (std::int64_t i = 0; i < width; ++i) out[i0 + i] += sum[i];
     }
+  }
+}
+
+// Few columns: as many rows as fill 64 elements are seen as one row.
+template <class T>
+void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
+  const std::int64_t together = inner > 0 && inner <= 32 ? 64 / inner : 1;
+  if (together == 1 || n < 4 * together) return sum_wide_columns(in, out, n, inner);
+  T sum[64];
+  const std::int64_t rows = n / together;
+  sum_wide_columns(in, sum, rows, together * inner);
+  for (std::int64_t i = 0; i < inner; ++i) {
+    out[i] = sum[i];
+    for (std::int64_t r = 1; r < together; ++r) out[i] += sum[r * inner + i];
+    for (std::int64_t j = rows * together; j < n; ++j) out[i] += in[j * inner + i];
   }
 }
 

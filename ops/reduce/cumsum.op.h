@@ -28,6 +28,16 @@ struct Cumsum {
       parallel_for(v.outer * parts, std::max<std::int64_t>(1, 16384 / (v.n * part)),
                    [&](std::int64_t b, std::int64_t e) {
                      for (auto r = b; r < e; ++r) {
+                       if (v.inner == 1) {
+                         Running sum = 0;
+                         const auto step = from_last ? -1 : 1;
+                         auto at = r * v.n + (from_last ? v.n - 1 : 0);
+                         for (std::int64_t k = 0; k < v.n; ++k, at += step) {
+                           sum += static_cast<Running>(p[at]);
+                           q[at] = static_cast<T>(sum);
+                         }
+                         continue;
+                       }
                        const auto o = r / parts, first = r % parts * part, count = std::min(v.inner - first, part);
                        Running sum[kPart] = {};
                        for (std::int64_t k = 0; k < v.n; ++k) {

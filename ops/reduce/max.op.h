@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/detail/axis_view.h"
+#include "ops/detail/select_kernels.h"
 #include "ops/op.h"
 #include "ops/reduce.h"
 #include "tensor/thread_pool.h"
@@ -17,6 +18,26 @@ bool is_nan(T v) {
 // Shape of the reduced tensor around one axis.
 inline Shape without_axis(const Shape& shape, int axis, bool keepdim) { return reduced_shape(shape, {axis}, keepdim); }
 
+// Rows that lie in one piece: the value first, then where it stands first.
+template <bool largest, class T>
+void best_of_rows(const T* p, T* best, std::int64_t* at, std::int64_t rows, std::int64_t n) {
+  parallel_for(rows, std::max<std::int64_t>(1, 16384 / n), [&](std::int64_t b, std::int64_t e) {
+    for (auto r = b; r < e; ++r) {
+      const T* row = p + r * n;
+      T v = row[0];
+      if constexpr (std::is_same_v<T, float>)
+        (largest ? kernels::max_f32() : kernels::min_f32())(row, &v, 1, n, 1);
+      else if constexpr (std::is_same_v<T, double>)
+        (largest ? kernels::max_f64() : kernels::min_f64())(row, &v, 1, n, 1);
+      else
+        v = largest ? *std::max_element(row, row + n) : *std::min_element(row, row + n);
+      const T* place = is_nan(v) ? std::find_if(row, row + n, is_nan<T>) : std::find(row, row + n, v);
+      best[r] = *place;
+      at[r] = place - row;
+    }
+  });
+}
+
 // The first largest (smallest) along an axis; the first NaN wins.
 template <bool largest>
 Tensors best_along(const Tensor& x, int axis, bool keepdim) {
@@ -30,7 +51,8 @@ Tensors best_along(const Tensor& x, int axis, bool keepdim) {
     const T* p = from.data<T>();
     T* best = values.mutable_data<T>();
     std::int64_t* at = index.mutable_data<std::int64_t>();
-    const auto part = std::min<std::int64_t>(v.inner, 64), parts = (v.inner + part - 1) / part;
+    if (v.inner == 1) return best_of_rows<largest>(p, best, at, v.outer, v.n);
+    const auto part = std::min<std::int64_t>(v.inner, 512), parts = (v.inner + part - 1) / part;
     parallel_for(v.outer * parts, std::max<std::int64_t>(1, 16384 / (v.n * part)), [&](std::int64_t b, std::int64_t e) {
       for (auto r = b; r < e; ++r) {
         const auto o = r / parts, first = r % parts * part, count = std::min(v.inner - first, part);
