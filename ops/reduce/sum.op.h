@@ -25,6 +25,15 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   for (auto axis : a)
     if (const auto n = x.size(static_cast<int>(axis)); n > 1 && x.strides()[static_cast<int>(axis)] == 0)
       return sum(narrow(x, static_cast<int>(axis), 0, 1), a, keepdim) * static_cast<double>(n);
+  // Along an expanded axis that stays all sums are the same: one, expanded.
+  for (int axis = -x.rank(); axis < 0; ++axis)
+    if (const auto n = x.size(axis); n > 1 && x.strides()[axis] == 0) {
+      const Tensor one = sum(narrow(x, axis, 0, 1), a, true);
+      Shape shape = one.shape();
+      shape[axis] = n;
+      const Tensor r = expand(one, shape);
+      return keepdim ? r : reshape(r, reduced_shape(x.shape(), a, false));
+    }
   return record(host::Sum{a, keepdim}, x);
 }
 Tensor Tensor::sum(const Axes& axes, bool keepdim) const { return stein::sum(*this, axes, keepdim); }

@@ -153,6 +153,16 @@ TEST_CASE("long reductions: bands, chunks and narrow rows, and the same bits wit
   }
 }
 
+TEST_CASE("sum: along an expanded axis that stays one sum is computed") {
+  const Tensor x = arange(0, 12, 1, f64).reshape({1, 3, 4}).expand({5, 3, 4});
+  for (bool keepdim : {false, true})
+    for (int axis : {1, 2}) {
+      const Tensor y = sum(x, {axis}, keepdim);
+      CHECK(y.strides()[0] == 0);
+      CHECK(equal(y, sum(x.clone(), {axis}, keepdim)));
+    }
+}
+
 TEST_CASE("amax, amin: ties share, NaN wins wherever it stands") {
   Tensor x = tensor({{5, 5, 1}, {0, 7, 7}, {2, 2, 2}}, f64).requires_grad_();
   CHECK(allclose(grad(sum(amax(x, {1})), x), tensor({{.5, .5, 0}, {0, .5, .5}, {1 / 3., 1 / 3., 1 / 3.}}, f64), 1e-15));
