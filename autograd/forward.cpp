@@ -19,9 +19,8 @@ Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensor
   if (tangents.size() != inputs.size())
     fail("jvp", "one tangent for each of " + std::to_string(inputs.size()) + " inputs",
          std::to_string(tangents.size()));
-  std::vector<Edge> from, wanted;
+  std::vector<Edge> wanted;
   Shape batch;
-  for (const auto& t : outputs) from.push_back(edge_of(t));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor &x = inputs[i], &t = tangents[i];
     if (!x.requires_grad()) fail("jvp", "inputs that require a gradient", describe(x) + ", a constant");
@@ -30,18 +29,28 @@ Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensor
     batch = t.shape().slice(0, lead);
     wanted.push_back(edge_of(x));
   }
+  Tensors r = detail::push_edges(outputs, wanted, tangents, lead, create_graph);
+  for (std::size_t j = 0; j < outputs.size(); ++j)
+    if (!r[j].defined()) r[j] = zeros(batch + outputs[j].shape(), outputs[j].dtype());
+  return r;
+}
+
+Tensors detail::push_edges(const Tensors& outputs, std::span<const Edge> inputs, const Tensors& tangents, int lead,
+                           bool create_graph, std::uint64_t stop) {
+  std::vector<Edge> from;
+  for (const auto& t : outputs) from.push_back(edge_of(t));
   NoGrad guard(!create_graph);
-  const Walk walk(from, wanted);
+  const Walk walk(from, inputs, stop);
   Tensors tangent(static_cast<std::size_t>(walk.slots()));
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (const int slot = walk.slot(wanted[i]); slot >= 0) {
+    if (const int slot = walk.slot(inputs[i]); slot >= 0) {
       Tensor& t = tangent[static_cast<std::size_t>(slot)];
       t = t.defined() ? detail::engine_add(t, tangents[i]) : tangents[i];
     }
 
   for (int i = 0; i < walk.size(); ++i) {
     Node& node = walk.node(i);
-    if (!walk.reaches(i) || node.is_leaf()) continue;
+    if (!walk.reaches(i) || walk.is_end(i)) continue;
     Tensors in(static_cast<std::size_t>(node.inputs.size()));
     bool any = false;
     for (int k = 0; k < node.inputs.size(); ++k)
@@ -59,10 +68,9 @@ Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensor
   }
 
   Tensors r;
-  for (std::size_t j = 0; j < outputs.size(); ++j) {
-    const int slot = walk.slot(from[j]);
+  for (const auto& e : from) {
+    const int slot = walk.slot(e);
     r.push_back(slot >= 0 ? tangent[static_cast<std::size_t>(slot)] : Tensor{});
-    if (!r.back().defined()) r.back() = zeros(batch + outputs[j].shape(), outputs[j].dtype());
   }
   return r;
 }

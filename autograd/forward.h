@@ -12,4 +12,10 @@ namespace stein {
 Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensors& tangents, int batched = 0,
                      bool create_graph = false);
 
+namespace detail {
+/// push_forward from edges; an entry is undefined when no tangent arrives there. `stop` as in grad_edges.
+Tensors push_edges(const Tensors& outputs, std::span<const Edge> inputs, const Tensors& tangents, int batched,
+                   bool create_graph, std::uint64_t stop = 0);
+}  // namespace detail
+
 }  // namespace stein

@@ -92,7 +92,8 @@ Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std
 
 }  // namespace
 
-Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options) {
+Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options,
+                           std::uint64_t stop) {
   const int lead = options.batched;
   if (!options.cotangents.empty() && options.cotangents.size() != outputs.size())
     fail("grad", "one cotangent for each of " + std::to_string(outputs.size()) + " outputs",
@@ -102,7 +103,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
 
   std::vector<Edge> from;
   for (std::size_t i = 0; i < outputs.size(); ++i) from.push_back(edge_of(outputs[i]));
-  const Walk walk(from, inputs);
+  const Walk walk(from, inputs, stop);
   Tensors cotangent(static_cast<std::size_t>(walk.slots()));  // of every output of every node
   auto accumulate = [&](int slot, Tensor value) {
     Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
@@ -134,7 +135,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
       for (std::size_t w = 0; w < wanted_slot.size(); ++w)
         if (wanted_slot[w] == slot) result[w] = mine[j];
     }
-    if (!any || node.is_leaf()) continue;
+    if (!any || walk.is_end(i)) continue;
 
     std::uint64_t wanted = 0;
     for (int k = 0; k < node.inputs.size(); ++k)

@@ -30,8 +30,10 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {});
 
 namespace detail {
-/// grad for edges; an entry is undefined when no derivative flows there.
-Tensors grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options);
+/// grad for edges; an entry is undefined when no derivative flows there. Nodes numbered below `stop` are independent
+/// variables: their derivatives are not carried on to what they were made from.
+Tensors grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options,
+                   std::uint64_t stop = 0);
 
 // Upward links: the engine adds cotangents, undoes broadcasting, and loops over batches, with ops.
 Tensor engine_add(const Tensor& a, const Tensor& b);

@@ -126,9 +126,11 @@ namespace detail {
 
 std::uint64_t next_node_id() { return next_id.load(std::memory_order_relaxed); }
 
-Tensors Captures::tensors() const {
+Tensors Captures::tensors(const Tensors& results) const {
   const auto key = [](const Tensor& t) { return std::pair(static_cast<Node&>(*t.impl().node).id, t.impl().output); };
   Tensors r = seen_;
+  for (const auto& t : results)
+    if (t.requires_grad() && key(t).first < before_) r.push_back(t);
   std::sort(r.begin(), r.end(), [&](const Tensor& a, const Tensor& b) { return key(a) < key(b); });
   r.erase(std::unique(r.begin(), r.end(), [&](const Tensor& a, const Tensor& b) { return key(a) == key(b); }), r.end());
   return r;

@@ -5,7 +5,7 @@
 
 namespace stein {
 
-Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted) {
+Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop) : stop_(stop) {
   // Nothing older than the oldest wanted node can depend on it.
   std::uint64_t oldest = wanted.empty() ? 0 : UINT64_MAX;
   for (const auto& e : wanted) oldest = std::min(oldest, e.node ? e.node->id : UINT64_MAX);
@@ -15,7 +15,8 @@ Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted) {
   };
   for (const auto& e : from) visit(e);
   for (std::size_t done = 0; done < nodes_.size(); ++done)  // nodes_ grows meanwhile: a queue, no recursion
-    for (const auto& input : nodes_[done]->inputs) visit(input.edge);
+    if (nodes_[done]->id >= stop)
+      for (const auto& input : nodes_[done]->inputs) visit(input.edge);
 
   std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
   reaches_.assign(nodes_.size(), wanted.empty());
@@ -28,8 +29,9 @@ Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted) {
   for (const auto& e : wanted)
     if (const int i = e.node ? map_.find(e.node.get()) : -1; i >= 0) reaches_[static_cast<std::size_t>(i)] = true;
   for (int i = 0; i < size(); ++i)
-    for (const auto& input : node(i).inputs)
-      if (slot(input.edge) >= 0) reaches_[static_cast<std::size_t>(i)] = true;
+    if (!is_end(i))
+      for (const auto& input : node(i).inputs)
+        if (slot(input.edge) >= 0) reaches_[static_cast<std::size_t>(i)] = true;
 }
 
 }  // namespace stein

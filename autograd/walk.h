@@ -14,13 +14,16 @@ namespace stein {
 class Walk {
  public:
   /// All nodes from which `from` was made and which depend on an edge of `wanted`. With `wanted` empty: the whole graph.
-  Walk(std::span<const Edge> from, std::span<const Edge> wanted);
+  /// Nodes with a number below `stop` are ends: what they were made from is not looked at.
+  Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop = 0);
 
   /// Number of nodes; node(0) is the oldest, so inputs come before their users.
   int size() const { return static_cast<int>(nodes_.size()); }
   Node& node(int i) const { return *nodes_[static_cast<std::size_t>(i)]; }
   /// True when node i is wanted itself or depends on a wanted one.
   bool reaches(int i) const { return reaches_[static_cast<std::size_t>(i)]; }
+  /// True when node i has nothing behind it in this walk: a leaf, or older than `stop`.
+  bool is_end(int i) const { return node(i).is_leaf() || node(i).id < stop_; }
   /// Position of output `e.output` of `e.node` in an array with one entry per output of every node; -1 when the node
   /// is outside the walk or does not reach a wanted edge.
   int slot(const Edge& e) const {
@@ -35,6 +38,7 @@ class Walk {
   std::vector<char> reaches_;
   std::vector<int> first_slot_;
   int slots_ = 0;
+  std::uint64_t stop_;
   detail::NodeMap map_;
 };
 

@@ -31,7 +31,7 @@ detail::Traced detail::trace(const TensorsFunction& f, const Tensors& inputs) {
   }
   const Captures captures(t.before);
   t.outputs = f(t.inputs);
-  t.captured = captures.tensors();
+  t.captured = captures.tensors(t.outputs);
   t.outer = caller_records && (t.outer || !t.captured.empty());
   return t;
 }

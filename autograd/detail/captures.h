@@ -19,8 +19,8 @@ class Captures {
   static void see(const Tensor& input, const Edge& edge) {
     if (current && edge.node->id < current->before_) current->add(input);
   }
-  /// Each captured tensor once, oldest first.
-  Tensors tensors() const;
+  /// Each captured tensor once, oldest first; `results` that are older themselves count as captured.
+  Tensors tensors(const Tensors& results = {}) const;
 
  private:
   static inline thread_local Captures* current = nullptr;

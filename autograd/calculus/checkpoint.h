@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Activation checkpointing: memory for time.
+#pragma once
+
+#include "autograd/calculus/functional.h"
+
+namespace stein {
+
+/// f(inputs), recorded as one node that keeps the inputs and nothing from inside f; a derivative runs f again. Chen et
+/// al. 2016 (arXiv 1604.06174). Any derivative can be taken, as of any op: to any order, forwards and backwards, with
+/// batches of cotangents; when the backward pass is recorded it is a checkpoint itself, so at every order one graph of f
+/// lives at a time.
+///
+/// Derivatives reach the inputs and whatever recorded tensors f captures (parameters): these must not be written in
+/// place before the derivative is taken, else it is an error. f must be a pure function: of its inputs, of captured
+/// tensors, and of default_generator(), whose state is put back for each run. Generators that f captures are not: fork
+/// one inside f (`Generator g(seed)`), so that each run draws the same. Without recording this is f(inputs).
+Tensors checkpoint(const TensorsFunction& f, const Tensors& inputs);
+Tensor checkpoint(const TensorFunction& f, const Tensor& x);
+
+}  // namespace stein

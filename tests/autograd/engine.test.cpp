@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// The engine's promises: stale and freed tensors are errors that name the op, nothing leaks, batches are what they seem.
+#include <catch2/catch.hpp>
+
+#include "autograd/alias.h"
+#include "autograd/forward.h"
+#include "autograd/grad.h"
+#include "autograd/rule.h"
+#include "ops/ops.h"
+
+using namespace stein;
+using Catch::Contains;
+
+namespace {
+
+struct Throwing {
+  static constexpr const char* name = "throwing";
+  static constexpr Kind kind = Kind::general;
+  Tensor forward(const Tensor& x) const { return x.clone(); }
+  Tensor vjp0(G, In<0>) const { fail("throwing", "nothing", "a call"); }
+};
+
+struct WithoutRule {
+  static constexpr const char* name = "without_rule";
+  static constexpr Kind kind = Kind::general;
+  Tensor forward(const Tensor& x, const Tensor&) const { return x.clone(); }
+  Tensor vjp0(G g) const { return g; }
+};
+
+// A rule that forgets the batch of cotangents.
+struct DropsLead {
+  static constexpr const char* name = "drops_lead";
+  static constexpr Kind kind = Kind::general;
+  Tensor forward(const Tensor& x) const { return x * 3.0; }
+  Tensor vjp0(G g) const { return g.lead ? sum(g, {0}) * 3.0 : g * 3.0; }
+};
+
+struct WrongDtype {
+  static constexpr const char* name = "wrong_dtype";
+  static constexpr Kind kind = Kind::general;
+  Tensor forward(const Tensor& x) const { return x.clone(); }
+  Tensor vjp0(G g) const { return cast(g, f32); }
+};
+
+// Two results, of which the second has no derivative.
+struct Split {
+  static constexpr const char* name = "split_halves";
+  static constexpr Kind kind = Kind::general;
+  static constexpr bool batched = false;
+  Tensors forward(const Tensor& x) const { return {x * 2.0, x * x, cast(x, i64)}; }
+  Tensor vjp0(Cot<0> g, Cot<1> h, In<0> x) const { return g * 2.0 + h * 2.0 * x; }
+};
+
+}  // namespace
+
+TEST_CASE("engine: a saved tensor written in place is an error that names the op") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_(), c = tensor({3, 4}, f64);
+  Tensor y = sum(x * c);
+  c.fill_(0);
+  CHECK_THROWS_WITH(grad(y, x), Contains("the kept input 1 of op mul as it was when recorded") &&
+                                    Contains("written in place since") && Contains("clone()"));
+  // Results are kept as well.
+  Tensor t = tanh(x);
+  Tensor z = sum(t);
+  t.detach().fill_(0);
+  CHECK_THROWS_WITH(grad(z, x), Contains("of op tanh"));
+  // Writing into another view of the same storage counts.
+  Tensor big = ones({4}, f64);
+  Tensor w = sum(x * narrow(big, 0, 0, 2));
+  as_strided(big, {1}, {1}, 3).fill_(9);
+  CHECK_THROWS_WITH(grad(w, x), Contains("of op mul"));
+  // What no rule reads may be overwritten.
+  Tensor d = tensor({1, 1}, f64);
+  Tensor s = sum(x + d);
+  d.fill_(7);
+  CHECK(equal(grad(s, x), ones({2}, f64)));
+}
+
+TEST_CASE("engine: recorded tensors refuse in-place writes") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_();
+  Tensor y = x * 2.0;
+  CHECK_THROWS_WITH(y.fill_(0), Contains("[in-place write]") && Contains("the result of an op"));
+  CHECK_THROWS_WITH(x.fill_(0), Contains("a leaf is written under NoGrad"));
+  const NoGrad guard;
+  CHECK_THROWS_AS(y.fill_(0), Error);
+  CHECK_NOTHROW(x.fill_(0));
+}
+
+TEST_CASE("engine: a freed graph is an error that says how to keep it") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_();
+  Tensor y = sum(x * x);
+  grad(y, x);
+  CHECK_THROWS_WITH(grad(y, x),
+                    Contains("of op mul") && Contains("an earlier walk has freed") && Contains("retain_graph = true"));
+  y = sum(x * x);
+  CHECK(equal(grad(y, x, {.retain_graph = true}), grad(y, x)));
+  // create_graph keeps it too.
+  y = sum(x * x * x);
+  Tensor g = grad(y, x, {.create_graph = true});
+  CHECK(equal(grad(sum(g), x), 6.0 * x.detach()));
+}
+
+TEST_CASE("engine: backward accumulates into leaves, never with history") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_();
+  CHECK_FALSE(x.grad().defined());
+  sum(x * x).backward();
+  sum(x * x).backward();
+  CHECK(equal(x.grad(), tensor({4, 8}, f64)));
+  CHECK_FALSE(x.grad().requires_grad());
+  (x * x).backward(tensor({1, 0}, f64));
+  CHECK(equal(x.grad(), tensor({6, 8}, f64)));
+  x.set_grad({});
+  CHECK_FALSE(x.grad().defined());
+  // The cotangent given is not what lies in grad(): writing to one must not change the other.
+  Tensor c = ones({2}, f64);
+  alias(x).backward(c);
+  c.fill_(5);
+  CHECK(equal(x.grad(), ones({2}, f64)));
+}
+
+TEST_CASE("engine: a rule that throws half-way leaves nothing behind") {
+  const auto nodes = live_nodes();
+  const auto bytes = memory_stats().live_bytes;
+  const int order = detail::current_order;
+  {
+    Tensor x = ones({1000}, f64).requires_grad_();
+    Tensor y = sum(tanh(record(Throwing{}, tanh(x) * x)) * x);
+    CHECK_THROWS_WITH(grad(y, x, {.create_graph = true}), Contains("[throwing]"));
+    CHECK(detail::current_order == order);
+    CHECK(is_recording());
+    CHECK_THROWS_WITH(push_forward({y}, {x}, {ones({1000}, f64)}), Contains("[throwing]"));
+  }
+  CHECK(live_nodes() == nodes);
+  CHECK(memory_stats().live_bytes == bytes);
+}
+
+TEST_CASE("engine: wrong rules are errors that name the op") {
+  Tensor x = ones({2}, f64).requires_grad_();
+  CHECK_THROWS_WITH(grad(sum(record(WithoutRule{}, x * x, x)), x),
+                    Contains("without_rule, which has none for input 1"));
+  CHECK_THROWS_WITH(grad({record(DropsLead{}, x)}, {x}, {.cotangents = {ones({3, 2}, f64)}, .batched = 1}),
+                    Contains("rule 0 of op drops_lead to return f64 of batch axes (3,)"));
+  CHECK_THROWS_WITH(grad(sum(record(WrongDtype{}, x)), x), Contains("rule 0 of op wrong_dtype to return f64"));
+}
+
+TEST_CASE("engine: several results, undefined cotangents, a loop over a batch") {
+  Tensor x = tensor({1, 2, 3}, f64).requires_grad_();
+  auto y = record(Split{}, x);
+  CHECK_FALSE(y[2].requires_grad());
+  CHECK(equal(grad({y[1]}, {x}, {.cotangents = {ones({3}, f64)}, .retain_graph = true})[0], tensor({2, 4, 6}, f64)));
+  CHECK(equal(grad({y[0], y[1]}, {x}, {.cotangents = {ones({3}, f64), ones({3}, f64)}, .retain_graph = true})[0],
+              tensor({4, 6, 8}, f64)));
+  const Tensor c = reshape(eye(3, f64), {1, 3, 3});
+  const Tensor j = grad(y[1], x, {.cotangents = {c}, .retain_graph = true, .batched = 2});
+  CHECK(j.shape() == Shape{1, 3, 3});
+  CHECK(equal(diagonal(j), tensor({{2, 4, 6}}, f64)));
+  const auto d = push_forward({y[0], y[1]}, {x}, {tensor({1, 0, 0}, f64)});
+  CHECK(equal(d[0], tensor({2, 0, 0}, f64)));
+  CHECK(equal(d[1], tensor({2, 0, 0}, f64)));
+  CHECK_THROWS_WITH(grad({y[0], y[1]}, {x}, {.cotangents = {ones({3, 3}, f64), ones({2, 3}, f64)}, .batched = 1}),
+                    Contains("the same batch axes (3,)"));
+}
+
+TEST_CASE("engine: errors of grad") {
+  Tensor x = ones({2}, f64).requires_grad_();
+  const Tensor constant = ones({2}, f64);
+  CHECK_THROWS_WITH(grad(sum(constant), x), Contains("[grad] expected outputs that were recorded"));
+  CHECK_THROWS_WITH(grad(sum(x), constant), Contains("[grad] expected inputs that require a gradient"));
+  CHECK_THROWS_WITH(grad(x * 2.0, x), Contains("a cotangent for an output with more than one element"));
+  CHECK_THROWS_WITH(grad(x * 2.0, x, {.cotangents = {ones({2})}}), Contains("a cotangent f64 of 0 batch axes"));
+  CHECK_THROWS_WITH(from_vector<std::int64_t>({1}, {1}).requires_grad_(),
+                    Contains("[requires_grad_] expected a floating dtype"));
+  CHECK_THROWS_WITH((x * 2.0).requires_grad_(), Contains("[requires_grad_] expected a leaf"));
+}
+
+TEST_CASE("engine: a batch of cotangents for an input that was broadcast keeps its batch axes") {
+  // (2) against (4, 3, 2) with a batch of 3: an axis of the batch is as long as an axis that is summed.
+  Tensor a = tensor({1, 2}, f64).requires_grad_(), b = ones({4, 3, 2}, f64);
+  Generator g(1);
+  const Tensor c = randn({3, 4, 3, 2}, g, f64);
+  const Tensor r = grad(a * b, a, {.cotangents = {c}, .batched = 1});
+  CHECK(allclose(r, sum(c, {1, 2}), 1e-14));
+}
+
+TEST_CASE("engine: no_grad records nothing; a chain of temporaries is freed as it goes") {
+  Tensor x = ones({4}, f64).requires_grad_();
+  const auto nodes = live_nodes();
+  {
+    const NoGrad guard;
+    Tensor y = x;
+    for (int i = 0; i < 10; ++i) y = tanh(y * x);
+    CHECK_FALSE(y.requires_grad());
+    CHECK(live_nodes() == nodes);
+  }
+  Tensor y = tanh(x);
+  CHECK(live_nodes() == nodes + 1);
+  y = {};
+  CHECK(live_nodes() == nodes);
+}
