@@ -193,7 +193,12 @@ void Tensor::backward(const Tensor& cotangent) const {
   NoGrad guard;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     Tensor& sum = leaves[i].node->grad;
-    if (g[i].defined()) sum = sum.defined() ? engine_add(sum, g[i]) : g[i].detach();
+    if (!g[i].defined()) continue;
+    // grad() is written in place by optimisers: it must be nobody else's memory (the cotangent's, another leaf's).
+    if (sum.defined())
+      sum = engine_add(sum, g[i]);
+    else
+      sum = g[i].impl().storage->references() == 1 && !has_repeated_axis(g[i]) ? g[i].detach() : g[i].clone();
   }
 }
 

@@ -91,11 +91,17 @@ Tensor fold_products(const Tensor& a, const Tensor& b, bool folds, F f) {
                           axis, size);
   }
   if (b.rank() == 4 && folds) return fold_images(a, [&](const Tensor& images) { return f(images, b); });
-  const auto n = std::max(a.rank() == rank ? a.size(0) : 1, b.rank() == rank ? b.size(0) : 1);
+  const auto count = [&](const Tensor& t) { return t.rank() == rank ? t.size(0) : 1; };
+  if (count(a) == 0 || count(b) == 0) {  // an empty batch: one product of zeros tells the shape
+    const NoGrad guard;
+    const auto any = [&](const Tensor& t) { return t.rank() < rank ? t : zeros(t.shape().slice(1, rank), t.dtype()); };
+    const Tensor one = fold_products(any(a), any(b), folds, f);
+    return zeros(Shape{0} + one.shape(), one.dtype());
+  }
+  const auto n = std::max(count(a), count(b));
   const auto pick = [&](const Tensor& t, std::int64_t i) { return t.rank() < rank ? t : t[t.size(0) == 1 ? 0 : i]; };
   Tensors parts;
   for (std::int64_t i = 0; i < n; ++i) parts.push_back(fold_products(pick(a, i), pick(b, i), folds, f));
-  if (n == 0) fail("conv2d", "at least one cotangent in a batch", "none");
   return stack(parts, 0);
 }
 

@@ -46,7 +46,7 @@ struct CheckOptions {
 /// c, order k compares, for random directions v of ALL arguments z of F_(k-1) (so of the cotangents too) and random c,
 ///     d/dt <c, F_(k-1)(z + t v)>  by differences   with   <v, F_k(z, c)>   (reverse)
 /// and with the forward derivative of F_(k-1) (fwd-rev: forward over reverse) and, at order 2, with the reverse and the
-/// forward derivative of the forward one (rev-fwd, fwd-fwd). The difference has four points, error O(step^4). Errors
+/// forward derivative of the forward one (rev-fwd, fwd-fwd). The difference has eight points, error O(step^8). Errors
 /// are relative to the sum of the magnitudes of the terms of these inner products. Never throws for a failing rule: what
 /// was thrown is a line of the report.
 CheckReport check_grads(const TensorsFunction& f, const Tensors& inputs, const CheckOptions& options = {});

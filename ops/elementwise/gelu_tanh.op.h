@@ -20,4 +20,4 @@ STEIN_UNARY(
                                     : x / (1 + std::exp(-1.59576912160573071175978423973752747390343452465621L *
                                                         (x + 0.044715L * x * x * x)));
     },
-    .ulps = 16 /* the rounding of u counts u-fold in the exponential */)
+    .ulps = 1024 /* the rounding of u counts u-fold in the exponential: 300-fold at -20 */)

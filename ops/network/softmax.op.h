@@ -69,7 +69,7 @@ Tensor embedding(const Tensor& weight, const Tensor& index) {
 Tensor dropout(const Tensor& x, double p, Generator& generator) {
   if (!(p >= 0 && p < 1)) fail("dropout", "a probability in [0, 1)", std::to_string(p));
   if (p == 0) return x;
-  const Tensor keep = uniform(x.shape(), generator, 0, 1, x.dtype()) >= p;
+  const Tensor keep = uniform(x.shape(), generator, 0, 1, f32) >= p;  // the same mask for both dtypes
   return x * (keep.to(x.dtype()) / (1 - p));
 }
 

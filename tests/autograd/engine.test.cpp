@@ -93,7 +93,8 @@ TEST_CASE("engine: a freed graph is an error that says how to keep it") {
   CHECK_THROWS_WITH(grad(y, x),
                     Contains("of op mul") && Contains("an earlier walk has freed") && Contains("retain_graph = true"));
   y = sum(x * x);
-  CHECK(equal(grad(y, x, {.retain_graph = true}), grad(y, x)));
+  const Tensor kept = grad(y, x, {.retain_graph = true});
+  CHECK(equal(kept, grad(y, x)));
   // create_graph keeps it too.
   y = sum(x * x * x);
   Tensor g = grad(y, x, {.create_graph = true});

@@ -108,7 +108,7 @@ TEST_CASE("checkpoint: passes every check of an op, also forward, in batches and
   };
   // Weights captured, not passed; they still require gradients because check_grads moves them.
   const TensorsFunction capturing = [&](const Tensors& in) {
-    return checkpoint([&](const Tensors& z) { return Tensors{tanh(matmul(z[0], in[1]) + in[2])}; }, {in[0]});
+    return checkpoint([w = in[1], b = in[2]](const Tensors& z) { return Tensors{tanh(matmul(z[0], w) + b)}; }, {in[0]});
   };
   for (const auto& h : {f, twice, capturing}) {
     const auto report = check_grads(h, {x, w, b});

@@ -10,7 +10,7 @@ using namespace stein;
 
 namespace {
 
-const Tensor kX = tensor({0.3, -0.7, 1.1}, f64);
+Tensor point() { return tensor({0.3, -0.7, 1.1}, f64); }
 
 // Smooth, mixes its inputs: y_i = tanh(x_i) * sum(x * x)
 Tensor mixing(const Tensor& x) { return tanh(x) * sum(x * x); }
@@ -33,19 +33,20 @@ Tensor mixing_jacobian(const Tensor& x) {
 }  // namespace
 
 TEST_CASE("vjp, jvp and jacobian against a Jacobian written by hand") {
-  const Tensor expected = mixing_jacobian(kX);
-  const auto [y, pullback] = vjp(mixing, kX);
-  CHECK(allclose(y, mixing(kX), 1e-15));
+  const Tensor at = point();
+  const Tensor expected = mixing_jacobian(at);
+  const auto [y, pullback] = vjp(mixing, at);
+  CHECK(allclose(y, mixing(at), 1e-15));
   CHECK_FALSE(y.requires_grad());
   const Tensor c = tensor({1, -2, 0.5}, f64);
   CHECK(allclose(pullback(c), matmul(c, expected), 1e-13));
   CHECK(allclose(pullback(c), matmul(c, expected), 1e-13));  // a second time
   CHECK(allclose(pullback(eye(3, f64), 1), expected, 1e-13));
-  CHECK(allclose(jvp(mixing, kX, c).second, matmul(expected, c), 1e-13));
-  CHECK(allclose(jacobian(mixing, kX), expected, 1e-13));
-  CHECK(allclose(jacobian(mixing, kX, {.mode = Mode::forward}), expected, 1e-13));
+  CHECK(allclose(jvp(mixing, at, c).second, matmul(expected, c), 1e-13));
+  CHECK(allclose(jacobian(mixing, at), expected, 1e-13));
+  CHECK(allclose(jacobian(mixing, at, {.mode = Mode::forward}), expected, 1e-13));
   for (const auto mode : {Mode::reverse, Mode::forward})
-    CHECK(allclose(jacobian(mixing, kX, {.mode = mode, .chunk = 2}), expected, 1e-13));
+    CHECK(allclose(jacobian(mixing, at, {.mode = mode, .chunk = 2}), expected, 1e-13));
 }
 
 TEST_CASE("jacobian of matrices has the shape of the result, then that of the input") {
@@ -66,22 +67,24 @@ TEST_CASE("jacobian of matrices has the shape of the result, then that of the in
 }
 
 TEST_CASE("hessian and hvp agree with reverse over reverse") {
-  const Tensor h = hessian(energy, kX);
-  const Tensor expected = jacobian([](const Tensor& x) { return gradient(energy, x); }, kX);
+  const Tensor at = point();
+  const Tensor h = hessian(energy, at);
+  const Tensor expected = jacobian([](const Tensor& x) { return gradient(energy, x); }, at);
   CHECK(allclose(h, expected, 1e-12, 1e-14));
   CHECK(allclose(h, h.transpose(), 1e-13, 1e-14));
   const Tensor v = tensor({1, 2, -1}, f64);
-  const auto [g, hv] = hvp(energy, kX, v);
-  CHECK(allclose(g, gradient(energy, kX), 1e-14));
+  const auto [g, hv] = hvp(energy, at, v);
+  CHECK(allclose(g, gradient(energy, at), 1e-14));
   CHECK(allclose(hv, matmul(h, v), 1e-13, 1e-14));
-  CHECK(allclose(hvp(energy, kX, eye(3, f64), 1).second, h, 1e-13, 1e-14));
+  CHECK(allclose(hvp(energy, at, eye(3, f64), 1).second, h, 1e-13, 1e-14));
   // A linear function has zero curvature, not an error.
-  CHECK(equal(hessian([](const Tensor& x) { return sum(x); }, kX), zeros({3, 3}, f64)));
+  CHECK(equal(hessian([](const Tensor& x) { return sum(x); }, at), zeros({3, 3}, f64)));
 }
 
 TEST_CASE("functional derivatives may be nested and differentiated from outside") {
+  const Tensor at = point();
   // d/dx of the sum of the Jacobian's diagonal, through jacobian() itself.
-  Tensor x = kX.clone().requires_grad_();
+  Tensor x = at.clone().requires_grad_();
   const Tensor trace = sum(diagonal(jacobian(mixing, x)));
   REQUIRE(trace.requires_grad());
   const Tensor by_outer = grad(trace, x);
@@ -89,31 +92,32 @@ TEST_CASE("functional derivatives may be nested and differentiated from outside"
   for (int i = 0; i < 3; ++i) {
     const Tensor step = zeros({3}, f64);
     as_strided(step, {1}, {1}, i).fill_(h);
-    const double up = sum(diagonal(mixing_jacobian(kX + step))).item();
-    const double down = sum(diagonal(mixing_jacobian(kX - step))).item();
+    const double up = sum(diagonal(mixing_jacobian(at + step))).item();
+    const double down = sum(diagonal(mixing_jacobian(at - step))).item();
     CHECK(by_outer[i].item() == Approx((up - down) / (2 * h)).epsilon(1e-8));
   }
   const auto third = [](const Tensor& y) {
     return gradient([](const Tensor& z) { return gradient(energy, z).sum(); }, y);
   };
-  CHECK(allclose(third(kX), sum(hessian(energy, kX), {0}), 1e-12));
+  CHECK(allclose(third(at), sum(hessian(energy, at), {0}), 1e-12));
   // Perturbation confusion: d/dx [x * d/dy (x * y)] = 2 x.
   const auto outer = [](const Tensor& a) { return sum(a * gradient([&](const Tensor& b) { return sum(a * b); }, a)); };
-  CHECK(allclose(gradient(outer, kX), kX * 2.0, 1e-15));
+  CHECK(allclose(gradient(outer, at), at * 2.0, 1e-15));
 }
 
 TEST_CASE("derivatives in captured parameters: recorded when asked for, not under NoGrad") {
+  const Tensor at = point();
   Tensor w = tensor({0.5, 2, -1}, f64).requires_grad_();
   const auto f = [&](const Tensor& x) { return tanh(w * x); };
   const Tensor v = ones({3}, f64);
-  const Tensor d = jvp(f, kX, v).second;  // w (1 - tanh^2(w x))
-  const Tensor t = tanh(w.detach() * kX), s = 1.0 - t * t;
-  CHECK(allclose(grad(sum(d), w), s - 2.0 * w.detach() * kX * t * s, 1e-13));
-  CHECK(allclose(grad(sum(vjp(f, kX).second(v)), w), s - 2.0 * w.detach() * kX * t * s, 1e-13));
+  const Tensor d = jvp(f, at, v).second;  // w (1 - tanh^2(w x))
+  const Tensor t = tanh(w.detach() * at), s = 1.0 - t * t;
+  CHECK(allclose(grad(sum(d), w), s - 2.0 * w.detach() * at * t * s, 1e-13));
+  CHECK(allclose(grad(sum(vjp(f, at).second(v)), w), s - 2.0 * w.detach() * at * t * s, 1e-13));
   const NoGrad guard;
-  CHECK_FALSE(jvp(f, kX, v).second.requires_grad());
-  CHECK_FALSE(vjp(f, kX).second(v).requires_grad());
-  CHECK(allclose(vjp(f, kX).second(v), w * s, 1e-13));
+  CHECK_FALSE(jvp(f, at, v).second.requires_grad());
+  CHECK_FALSE(vjp(f, at).second(v).requires_grad());
+  CHECK(allclose(vjp(f, at).second(v), w * s, 1e-13));
 }
 
 TEST_CASE("an expanded input has a derivative for every element") {
@@ -129,15 +133,16 @@ TEST_CASE("an expanded input has a derivative for every element") {
 }
 
 TEST_CASE("functional derivatives: errors and constants") {
-  CHECK_THROWS_WITH(gradient(mixing, kX),
+  const Tensor at = point();
+  CHECK_THROWS_WITH(gradient(mixing, at),
                     Catch::Contains("[gradient] expected a function whose first result is a floating scalar"));
-  CHECK_THROWS_WITH(vjp(mixing, kX).second(ones({2}, f64)),
+  CHECK_THROWS_WITH(vjp(mixing, at).second(ones({2}, f64)),
                     Catch::Contains("[vjp] expected a cotangent of 0 batch axes + f64 (3,)"));
-  CHECK_THROWS_WITH(jvp(mixing, kX, ones({3})),
+  CHECK_THROWS_WITH(jvp(mixing, at, ones({3})),
                     Catch::Contains("[jvp] expected a tangent of 0 batch axes + f64 (3,); got f32 (3,)"));
   const auto constant = [](const Tensor&) { return tensor({4, 5}, f64); };
-  CHECK(equal(vjp(constant, kX).second(ones({2}, f64)), zeros({3}, f64)));
-  CHECK(equal(jvp(constant, kX, kX).second, zeros({2}, f64)));
-  CHECK(equal(jacobian(constant, kX), zeros({2, 3}, f64)));
+  CHECK(equal(vjp(constant, at).second(ones({2}, f64)), zeros({3}, f64)));
+  CHECK(equal(jvp(constant, at, at).second, zeros({2}, f64)));
+  CHECK(equal(jacobian(constant, at), zeros({2, 3}, f64)));
   CHECK(live_nodes() == 0);
 }
