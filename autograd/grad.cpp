@@ -198,7 +198,9 @@ void Tensor::backward(const Tensor& cotangent) const {
     if (sum.defined())
       sum = engine_add(sum, g[i]);
     else
-      sum = g[i].impl().storage->references() == 1 && !has_repeated_axis(g[i]) ? g[i].detach() : g[i].clone();
+      sum = g[i].handle()->references() == 1 && g[i].impl().storage->references() == 1 && !has_repeated_axis(g[i])
+                ? g[i].detach()
+                : g[i].clone();
   }
 }
 

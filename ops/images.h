@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ops/ops.h"
+#include "tensor/recording.h"
 #include "tensor/storage.h"
 
 namespace stein {
