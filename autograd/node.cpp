@@ -146,26 +146,15 @@ Tensor& Tensor::requires_grad_(bool on) {
   if (!is_leaf())
     fail("requires_grad_", "a leaf", describe(*this) + ", the result of a recorded op", "detach() it first");
   if (on && !is_floating(dtype())) fail("requires_grad_", "a floating dtype (f32 or f64)", describe(*this));
-  if (on && has_repeated_axis(*this)) {  // an independent variable has a place for every element
+  // Ops compute one slice of what is repeated, which is right for its sum over the axis, not for each element.
+  if (on && has_repeated_axis(*this)) {
     const Tensor dense = clone();
     impl().storage = dense.impl().storage;
     impl().offset = 0;
     impl().strides = dense.strides();
     impl().contiguous = true;
   }
-  if (on && !requires_grad()) {
-    // Ops compute one slice of what is expanded, which is right for its sum over the axis, not for each element.
-    bool expanded = false;
-    for (int i = 0; i < rank(); ++i) expanded = expanded || (size(i) > 1 && strides()[i] == 0);
-    if (expanded) {
-      const Tensor dense = clone();
-      impl().storage = dense.impl().storage;
-      impl().offset = dense.impl().offset;
-      impl().strides = dense.strides();
-      impl().contiguous = dense.is_contiguous();
-    }
-    impl().node = make_ref<Node>(*this);
-  }
+  if (on && !requires_grad()) impl().node = make_ref<Node>(*this);
   if (!on) impl().node = nullptr;
   return *this;
 }
