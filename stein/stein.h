@@ -6,6 +6,7 @@
 #include "autograd/calculus/functional.h"
 #include "autograd/grad.h"
 #include "nn/activation.h"
+#include "nn/checkpoint.h"
 #include "nn/conv.h"
 #include "nn/dropout.h"
 #include "nn/ema.h"
