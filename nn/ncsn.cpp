@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "autograd/calculus/checkpoint.h"
 #include "nn/conv.h"
 #include "nn/embedding.h"
 #include "nn/init.h"
@@ -63,7 +64,8 @@ struct Residual : Module {
                  : down || in != out   ? layer("shortcut", conv(in, out, b, 3, dilation))
                                        : [](const Tensor& x) { return x; }),
         normalize1(add("normalize1", Norm(in, b))) {}
-  Tensor operator()(const Tensor& x, const Tensor& y) const {
+  Tensor operator()(const Tensors& xs, const Tensor& y) const {
+    const Tensor& x = xs[0];
     const Tensor h = conv1(elu(normalize1(x, y)));
     return conv2(elu(normalize2(h, y))) + shortcut(x);
   }
@@ -217,15 +219,22 @@ Tensor NCSN::operator()(const Tensor& x, const Tensor& y) const {
     if (level < 0 || level >= p.options.levels)
       fail("ncsn", "noise levels in [0, " + std::to_string(p.options.levels) + ")", std::to_string(level));
 
-  const auto run = [&](const ModuleList<Residual>& blocks, const Tensor& h) { return blocks[1](blocks[0](h, y), y); };
-  const Tensor l1 = run(p.res1, p.begin_conv(2 * x - 1));  // (B, n, H, W)
-  const Tensor l2 = run(p.res2, l1);                       // (B, 2n, H/2, W/2), as l3 and l4
-  const Tensor l3 = run(p.res3, l2);
-  const Tensor l4 = run(p.res4, l3);
-  Tensor r = p.refine1({l4}, y);
-  r = p.refine2({l3, r}, y);
-  r = p.refine3({l2, r}, y);  // (B, n, H/2, W/2)
-  r = p.refine4({l1, r}, y);  // (B, n, H, W)
+  const auto run = [&](const auto& block, const Tensors& xs) {
+    if (!p.options.recompute) return block(xs, y);
+    // The checkpoint keeps handles of its own on the block and on y.
+    return checkpoint([block, y](const Tensors& in) { return Tensors{block(in, y)}; }, xs)[0];
+  };
+  const auto pair = [&](const ModuleList<Residual>& blocks, const Tensor& h) {
+    return run(blocks[1], {run(blocks[0], {h})});
+  };
+  const Tensor l1 = pair(p.res1, p.begin_conv(2 * x - 1));  // (B, n, H, W)
+  const Tensor l2 = pair(p.res2, l1);                       // (B, 2n, H/2, W/2), as l3 and l4
+  const Tensor l3 = pair(p.res3, l2);
+  const Tensor l4 = pair(p.res4, l3);
+  Tensor r = run(p.refine1, {l4});
+  r = run(p.refine2, {l3, r});
+  r = run(p.refine3, {l2, r});  // (B, n, H/2, W/2)
+  r = run(p.refine4, {l1, r});  // (B, n, H, W)
   return p.end_conv(elu(p.normalizer(r, y)));
 }
 

@@ -10,6 +10,9 @@ namespace stein::nn {
 
 struct NCSNOptions {
   std::int64_t channels = 1, ngf = 64, levels = 10;
+  /// Keeps the inputs of each of the twelve blocks only, and runs a block again when its derivative is taken: less memory
+  /// for one more forward pass. The parameters must not be written in between.
+  bool recompute = false;
 };
 
 /// Noise conditional score network, version 1 (Song and Ermon 2019, arXiv 1907.05600, appendix A, as published in code): a

@@ -146,6 +146,33 @@ TEST_CASE("ncsn: the sliced loss (SSM-VR) and all its gradients are PyTorch's", 
   for (const auto& c : kCases) check_loss(c, "ssm_vr", ssm_vr);
 }
 
+TEST_CASE("ncsn: recomputed blocks give the same losses and gradients in less memory", "[slow]") {
+  const auto file = golden("ncsn_28x28x1");
+  const auto weights = golden("ncsn_28x28x1_weights");
+  for (const auto loss : {dsm, ssm_vr}) {
+    std::vector<Tensors> results;
+    std::vector<std::int64_t> bytes;
+    for (const bool recompute : {false, true}) {
+      nn::NCSN net({.channels = 1, .ngf = 8, .levels = 10, .recompute = recompute});
+      net.to(f64);
+      net.load_state_dict(weights, {.convert = true});
+      const Inputs in(file, f64);
+      const auto before = memory_stats().live_bytes;
+      reset_peak_memory();
+      const Tensor value = loss(net, in);
+      Tensors r = grad({value}, net.parameters());
+      bytes.push_back(memory_stats().peak_bytes - before);
+      r.push_back(value.detach());
+      results.push_back(std::move(r));
+    }
+    double scale = 0;
+    for (const auto& g : results[0]) scale = std::max(scale, largest(g));
+    for (std::size_t i = 0; i < results[0].size(); ++i) CHECK(error(results[1][i], results[0][i], scale) < 1e-12);
+    INFO("peak bytes " << bytes[0] << " without and " << bytes[1] << " with recomputation");
+    CHECK(static_cast<double>(bytes[1]) < 0.6 * static_cast<double>(bytes[0]));
+  }
+}
+
 TEST_CASE("ncsn: bad input") {
   nn::NCSN net({.channels = 3, .ngf = 4, .levels = 5});
   const Tensor y = zeros({2}, i64);
