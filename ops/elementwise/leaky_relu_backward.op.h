@@ -26,7 +26,7 @@ void register_leaky_relu_backward(OpRegistry& r) {
   r.add_binary("leaky_relu_backward", [](const Tensor& g, const Tensor& y) { return leaky_relu_backward(g, y, 0.1); },
                {.formula = "y > 0 ? g : slope g",
                 .avoid_b = {0},
-                .reference = [](long double g, long double y) -> long double { return y <= 0 ? 0.1L * g : g; }});
+                .reference = [](long double g, long double y) -> long double { return y > 0 ? g : 0.1L * g; }});
 }
 }  // namespace stein
 #endif

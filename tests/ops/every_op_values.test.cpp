@@ -92,7 +92,7 @@ double ulps_between(T got, long double expected, bool zeros_alike) {
       std::max(std::nextafter(size, std::numeric_limits<T>::infinity()) - size, std::numeric_limits<T>::denorm_min());
   const auto steps =
       static_cast<double>(std::abs(static_cast<long double>(got) - expected) / static_cast<long double>(step));
-  // A product whose one factor has lost bits below the smallest normal number, x sigmoid(x) at -104 for example.
+  // A product whose one factor has lost bits below the smallest normal number, x Phi(x) at -38 for example.
   return size < std::numeric_limits<T>::min() && steps <= 128 ? std::min(steps, 1.0) : steps;
 }
 
