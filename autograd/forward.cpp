@@ -54,7 +54,7 @@ Tensors detail::push_edges(const Tensors& outputs, std::span<const Edge> inputs,
     Tensors in(static_cast<std::size_t>(node.inputs.size()));
     bool any = false;
     for (int k = 0; k < node.inputs.size(); ++k)
-      if (const int slot = walk.slot(node.inputs[k].edge); slot >= 0) {
+      if (const int slot = walk.input_slot(i, k); slot >= 0) {
         in[static_cast<std::size_t>(k)] = tangent[static_cast<std::size_t>(slot)];
         any = any || in[static_cast<std::size_t>(k)].defined();
       }

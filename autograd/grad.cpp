@@ -4,6 +4,8 @@
 // node after all its users, when its cotangent is complete.
 #include "autograd/grad.h"
 
+#include <utility>
+
 #include "autograd/rule.h"
 #include "autograd/walk.h"
 
@@ -43,10 +45,16 @@ Tensor start_cotangent(const Tensor& output, const Tensors& given, std::size_t i
   return ones_like(output);
 }
 
+// True when nobody else sees the memory of t, and each element has its own.
+bool owns_memory(const Tensor& t) {
+  return t.handle()->references() == 1 && t.impl().storage->references() == 1 && !has_repeated_axis(t);
+}
+
 // Broadcasting is undone here, once: `g` has the batch's axes and then a shape that broadcasts from the input's, so what
 // is summed stands between the two.
 Tensor undo_broadcasting(Tensor g, const Shape& batch, const Node& node, int k) {
   const auto& input = node.inputs[k];
+  if (batch.empty() && g.shape() == input.shape && g.dtype() == input.dtype) return g;
   const int lead = batch.rank(), extra = g.rank() - lead - input.shape.rank();
   if (g.dtype() != input.dtype || extra < 0 || g.shape().slice(0, lead) != batch)
     fail("grad",
@@ -107,7 +115,10 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
   Tensors cotangent(static_cast<std::size_t>(walk.slots()));  // of every output of every node
   auto accumulate = [&](int slot, Tensor value) {
     Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
-    sum = sum.defined() ? engine_add(sum, value) : std::move(value);
+    if (!sum.defined())
+      sum = std::move(value);
+    else if (options.create_graph || !owns_memory(sum) || !detail::engine_add_to(sum, value))
+      sum = engine_add(sum, value);
   };
   Shape batch;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -119,34 +130,36 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     if (const int slot = walk.slot(from[i]); slot >= 0) accumulate(slot, std::move(start));
   }
 
-  std::vector<int> wanted_slot;
-  for (const auto& e : inputs) wanted_slot.push_back(walk.slot(e));
-  Tensors result(inputs.size());
+  // The inputs asked for that wait at a slot, as a list: its first, and each one's next.
+  std::vector<int> waiting(static_cast<std::size_t>(walk.slots()), -1), next(inputs.size(), -1);
+  for (std::size_t w = 0; w < inputs.size(); ++w)
+    if (const int slot = walk.slot(inputs[w]); slot >= 0)
+      next[w] = std::exchange(waiting[static_cast<std::size_t>(slot)], static_cast<int>(w));
+  Tensors result(inputs.size()), mine;
 
   for (int i = walk.size() - 1; i >= 0; --i) {
     if (!walk.reaches(i)) continue;
     Node& node = walk.node(i);
-    Tensors mine(static_cast<std::size_t>(node.outputs.size()));
+    mine.resize(static_cast<std::size_t>(node.outputs.size()));
     bool any = false;
     for (std::size_t j = 0; j < mine.size(); ++j) {
-      const int slot = walk.first_slot(i) + static_cast<int>(j);
-      mine[j] = std::move(cotangent[static_cast<std::size_t>(slot)]);
+      const auto slot = static_cast<std::size_t>(walk.first_slot(i)) + j;
+      mine[j] = std::move(cotangent[slot]);
       any = any || mine[j].defined();
-      for (std::size_t w = 0; w < wanted_slot.size(); ++w)
-        if (wanted_slot[w] == slot) result[w] = mine[j];
+      for (int w = waiting[slot]; w >= 0; w = next[static_cast<std::size_t>(w)])
+        result[static_cast<std::size_t>(w)] = mine[j];
     }
     if (!any || walk.is_end(i)) continue;
 
     std::uint64_t wanted = 0;
     for (int k = 0; k < node.inputs.size(); ++k)
-      if (walk.slot(node.inputs[k].edge) >= 0) wanted |= bit(k);
+      if (walk.input_slot(i, k) >= 0) wanted |= bit(k);
     if (!wanted) continue;  // a wanted intermediate result with nothing wanted behind it
     OrderGuard order(node.order + 1);
     Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, mine, lead, wanted)
                                                    : node.op->vjp(node, mine, lead, wanted);
     for (int k = 0; k < node.inputs.size(); ++k) {
-      const auto& input = node.inputs[k];
-      const int slot = walk.slot(input.edge);
+      const int slot = walk.input_slot(i, k);
       Tensor& g = back[static_cast<std::size_t>(k)];
       if (slot < 0 || !g.defined()) continue;
       accumulate(slot, undo_broadcasting(std::move(g), batch, node, k));
@@ -198,9 +211,7 @@ void Tensor::backward(const Tensor& cotangent) const {
     if (sum.defined())
       sum = engine_add(sum, g[i]);
     else
-      sum = g[i].handle()->references() == 1 && g[i].impl().storage->references() == 1 && !has_repeated_axis(g[i])
-                ? g[i].detach()
-                : g[i].clone();
+      sum = owns_memory(g[i]) ? g[i].detach() : g[i].clone();
   }
 }
 

@@ -37,6 +37,8 @@ Tensors grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const G
 
 // Upward links: the engine adds cotangents, undoes broadcasting, and loops over batches, with ops.
 Tensor engine_add(const Tensor& a, const Tensor& b);
+/// sum += t in place where both lie alike; else false and nothing is done.
+bool engine_add_to(Tensor& sum, const Tensor& t);
 Tensor engine_sum_to(const Tensor& t, const Shape& shape);
 Tensor engine_stack(const Tensors& ts);
 }  // namespace detail

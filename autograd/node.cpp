@@ -13,16 +13,21 @@ namespace {
 std::atomic<std::uint64_t> next_id{1};
 std::atomic<std::int64_t> live{0};
 
-Tensor checked(const Node& node, const Tensor& kept, std::uint32_t version, bool freed, const char* what, int k) {
+[[noreturn]] void stale(const Node& node, const Tensor& kept, std::uint32_t version, bool freed, const char* what,
+                        int k) {
   const std::string which = std::string(what) + " " + std::to_string(k) + " of op " + node.name();
   if (!kept.defined())
     fail("grad", "the kept " + which,
          freed ? "a graph that an earlier walk has freed" : "a rule that reads what it does not declare",
          freed ? "pass retain_graph = true to the earlier grad or backward" : "name it in the rule's parameters");
-  if (kept.impl().storage->version() != version)
-    fail("grad", "the kept " + which + " as it was when recorded (version " + std::to_string(version) + ")",
-         describe(kept) + " written in place since (version " + std::to_string(kept.impl().storage->version()) + ")",
-         "write to a clone() instead");
+  fail("grad", "the kept " + which + " as it was when recorded (version " + std::to_string(version) + ")",
+       describe(kept) + " written in place since (version " + std::to_string(kept.impl().storage->version()) + ")",
+       "write to a clone() instead");
+}
+
+const Tensor& checked(const Node& node, const Tensor& kept, std::uint32_t version, bool freed, const char* what,
+                      int k) {
+  if (!kept.defined() || kept.impl().storage->version() != version) stale(node, kept, version, freed, what, k);
   return kept;
 }
 
@@ -106,7 +111,7 @@ void Node::destroy() const {
 Tensor Node::input(int k) const { return checked(*this, inputs[k].kept, inputs[k].version, freed_, "input", k); }
 
 Tensor Node::output(int k) const {
-  Tensor t = checked(*this, outputs[k].kept, outputs[k].version, freed_, "output", k);
+  const Tensor& t = checked(*this, outputs[k].kept, outputs[k].version, freed_, "output", k);
   if (!is_recording() || !is_floating(t.dtype())) return t;
   Tensor r = t.detach();
   r.impl().node = Ref<GraphNode>(const_cast<Node*>(this));

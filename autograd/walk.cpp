@@ -28,10 +28,15 @@ Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64
   }
   for (const auto& e : wanted)
     if (const int i = e.node ? map_.find(e.node.get()) : -1; i >= 0) reaches_[static_cast<std::size_t>(i)] = true;
-  for (int i = 0; i < size(); ++i)
-    if (!is_end(i))
-      for (const auto& input : node(i).inputs)
-        if (slot(input.edge) >= 0) reaches_[static_cast<std::size_t>(i)] = true;
+  first_input_.resize(nodes_.size());
+  for (int i = 0; i < size(); ++i) {
+    first_input_[static_cast<std::size_t>(i)] = static_cast<int>(input_slot_.size());
+    if (is_end(i)) continue;
+    for (const auto& input : node(i).inputs) {
+      input_slot_.push_back(slot(input.edge));
+      if (input_slot_.back() >= 0) reaches_[static_cast<std::size_t>(i)] = true;
+    }
+  }
 }
 
 }  // namespace stein

@@ -30,13 +30,17 @@ class Walk {
     const int i = e.node ? map_.find(e.node.get()) : detail::NodeMap::kAbsent;
     return i < 0 || !reaches(i) ? -1 : first_slot(i) + e.output;
   }
+  /// slot() of input k of node i, remembered. Not for ends.
+  int input_slot(int i, int k) const {
+    return input_slot_[static_cast<std::size_t>(first_input_[static_cast<std::size_t>(i)] + k)];
+  }
   int first_slot(int i) const { return first_slot_[static_cast<std::size_t>(i)]; }
   int slots() const { return slots_; }
 
  private:
   std::vector<Node*> nodes_;
   std::vector<char> reaches_;
-  std::vector<int> first_slot_;
+  std::vector<int> first_slot_, first_input_, input_slot_;
   int slots_ = 0;
   std::uint64_t stop_;
   detail::NodeMap map_;

@@ -184,6 +184,19 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
   return out;
 }
 
+bool run_elementwise_onto(const ElementwiseKernels& kernels, const void* op, Tensor& first, const Tensor& second) {
+  const bool alike =
+      (first.is_contiguous() && second.is_contiguous()) || (first.is_channels_last() && second.is_channels_last());
+  if (!alike || first.shape() != second.shape() || first.dtype() != second.dtype() || !is_floating(first.dtype()) ||
+      first.device() != second.device())
+    return false;
+  const std::size_t size = size_of(first.dtype()), sizes[] = {size, size};
+  const void* in[] = {first.raw(), second.raw()};
+  run_flat(first.dtype() == f32 ? kernels.f32 : kernels.f64, op, const_cast<void*>(first.raw()), size, in, sizes, 2,
+           first.numel());
+  return true;
+}
+
 int shared_axis(std::span<const Tensor* const> inputs) {
   bool contiguous = true;
   for (const auto* t : inputs) contiguous = contiguous && t->is_contiguous();

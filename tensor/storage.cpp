@@ -39,7 +39,7 @@ std::int64_t bytes_of(int cls) {
 struct Pool {
   std::mutex mutex;
   std::array<std::vector<void*>, kClasses> free;
-  std::atomic<std::int64_t> live{0}, peak{0}, cached{0}, blocks{0}, limit{INT64_MAX};
+  std::atomic<std::int64_t> live{0}, peak{0}, held{0} /* live + cached */, blocks{0}, limit{INT64_MAX};
 };
 // Never destroyed: tensors with static storage duration may outlive any order of destruction.
 Pool& pool() {
@@ -75,7 +75,6 @@ void* take(int cls) {
   if (cls < kSmallClasses && !thread_cache_gone) {
     auto& t = thread_cache();
     if (t.count[c] > 0) {
-      p.cached.fetch_sub(bytes_of(cls), std::memory_order_relaxed);
       return t.slots[c][static_cast<std::size_t>(--t.count[c])];
     }
   }
@@ -84,17 +83,16 @@ void* take(int cls) {
     if (!p.free[c].empty()) {
       void* block = p.free[c].back();
       p.free[c].pop_back();
-      p.cached.fetch_sub(bytes_of(cls), std::memory_order_relaxed);
       return block;
     }
   }
-  return std::aligned_alloc(kAlign, static_cast<std::size_t>(bytes_of(cls) + detail::kRedZone));
+  void* block = std::aligned_alloc(kAlign, static_cast<std::size_t>(bytes_of(cls) + detail::kRedZone));
+  if (block) p.held.fetch_add(bytes_of(cls), std::memory_order_relaxed);
+  return block;
 }
 
 void put(int cls, void* block) {
-  auto& p = pool();
   const auto c = static_cast<std::size_t>(cls);
-  p.cached.fetch_add(bytes_of(cls), std::memory_order_relaxed);
   if (cls < kSmallClasses && !thread_cache_gone) {
     auto& t = thread_cache();
     if (t.count[c] < kSmallKept) {
@@ -115,7 +113,8 @@ void put(int cls, void* block) {
 
 MemoryStats memory_stats() {
   auto& p = pool();
-  return {p.live.load(), p.peak.load(), p.cached.load(), p.blocks.load()};
+  const auto live = p.live.load();
+  return {live, p.peak.load(), p.held.load() - live, p.blocks.load()};
 }
 
 void reset_peak_memory() { pool().peak.store(pool().live.load()); }
@@ -129,7 +128,7 @@ void empty_cache() {
     for (void* block : p.free[static_cast<std::size_t>(c)]) {
       detail::unpoison(block, bytes_of(c) + detail::kRedZone);
       std::free(block);
-      p.cached.fetch_sub(bytes_of(c), std::memory_order_relaxed);
+      p.held.fetch_sub(bytes_of(c), std::memory_order_relaxed);
     }
     p.free[static_cast<std::size_t>(c)].clear();
   }

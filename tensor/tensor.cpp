@@ -150,8 +150,16 @@ std::string describe(const Tensors& ts) {
   return ts.empty() ? "no tensors" : s;
 }
 
+// Every op's result is made here: one pass over the shape.
 Tensor empty(const Shape& shape, DType dtype, const Device& device) {
-  return empty_strided(shape, row_major(shape), dtype, device);
+  auto impl = make_ref<TensorImpl>();
+  impl->storage = make_ref<Storage>(bytes_for(shape, dtype));
+  impl->shape = shape;
+  impl->strides = row_major(shape);
+  impl->numel = impl->storage->bytes() / static_cast<std::int64_t>(size_of(dtype));
+  impl->dtype = dtype;
+  impl->device = device;
+  return Tensor(std::move(impl));
 }
 
 Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, const Device& device) {

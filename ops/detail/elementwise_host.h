@@ -43,6 +43,10 @@ struct ElementwiseTraits {
 Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels& kernels, const void* op,
                        std::span<const Tensor* const> inputs);
 
+/// first = op(first, second) in place, where both are floating, alike in dtype and shape and lie alike without gaps;
+/// else returns false and does nothing.
+bool run_elementwise_onto(const ElementwiseKernels& kernels, const void* op, Tensor& first, const Tensor& second);
+
 /// An axis (negative, in the broadcast shape) of size > 1 along which every operand is the same: has size 1, is
 /// missing, or is expanded (stride 0), the last at least once. 0 when there is none.
 int shared_axis(std::span<const Tensor* const> inputs);

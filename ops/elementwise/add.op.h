@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ops/elementwise.h"
+#if defined(STEIN_HOST)
+#include "autograd/grad.h"
+#endif
 
 namespace stein::STEIN_UNIT {
 struct Add : Binary {
@@ -16,3 +19,9 @@ struct Add : Binary {
 
 STEIN_BINARY(
     add, Add, .formula = "a + b", .reference = [](long double a, long double b) { return a + b; })
+#if defined(STEIN_HOST)
+bool stein::detail::engine_add_to(Tensor& sum, const Tensor& t) {
+  const host::Add op;
+  return run_elementwise_onto(kernels_of(&op), &op, sum, t);
+}
+#endif

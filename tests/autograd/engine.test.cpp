@@ -183,6 +183,25 @@ TEST_CASE("engine: a batch of cotangents for an input that was broadcast keeps i
   CHECK(allclose(r, sum(c, {1, 2}), 1e-14));
 }
 
+TEST_CASE("engine: sums of cotangents are formed in place only in memory of the engine's own") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_();
+  Tensor h = x * 3.0;
+  const Tensor c = ones({2}, f64), d = ones({2}, f64);
+  // h's cotangent is c + d + a product: neither c, d nor what other inputs received may change.
+  const auto g = grad({h, h, h * h}, {x, h}, {.cotangents = {c, d, ones({2}, f64)}});
+  CHECK(equal(g[1], tensor({8, 14}, f64)));
+  CHECK(equal(g[0], tensor({24, 42}, f64)));
+  CHECK(equal(c, ones({2}, f64)));
+  CHECK(equal(d, ones({2}, f64)));
+  // a + b hands one cotangent to both; a gets more.
+  Tensor a = tensor({1, 2}, f64).requires_grad_(), b = tensor({3, 4}, f64).requires_grad_();
+  const Tensor y = sum((a + b) * 2.0 + a * a + a);
+  const auto r = grad({y}, {a, b});
+  CHECK(equal(r[0], tensor({5, 7}, f64)));
+  CHECK(equal(r[1], tensor({2, 2}, f64)));
+  CHECK_FALSE(r[0].raw() == r[1].raw());
+}
+
 TEST_CASE("engine: no_grad records nothing; a chain of temporaries is freed as it goes") {
   Tensor x = ones({4}, f64).requires_grad_();
   const auto nodes = live_nodes();
