@@ -27,7 +27,8 @@ template <class T, class Gemv>
 bool as_gemv(Gemv gemv, bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
              std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
   if (k == 0 || (n != 1 && m != 1)) return false;
-  if (beta == T(0))  // c may hold anything, NaN too
+  for (auto size : {m, n, k}) narrow(size);  // before anything is written
+  if (beta == T(0))                          // c may hold anything, NaN too
     for (std::int64_t i = 0; i < (n == 1 ? m : n); ++i) c[n == 1 ? i * ldc : i] = T(0);
   if (n == 1)
     gemv(CblasRowMajor, flag(ta), narrow(ta ? k : m), narrow(ta ? m : k), alpha, a, narrow(lda), b,
