@@ -108,7 +108,15 @@ void Node::destroy() const {
   pending = nullptr;
 }
 
-Tensor Node::input(int k) const { return checked(*this, inputs[k].kept, inputs[k].version, freed_, "input", k); }
+Tensor Node::input(int k) const {
+  const Tensor& t = checked(*this, inputs[k].kept, inputs[k].version, freed_, "input", k);
+  const auto& edge = inputs[k].edge;
+  if (t.impl().node.get() == edge.node.get()) return t;
+  Tensor r = t.detach();  // requires_grad_() was called on it since: what counts is how it was when recorded
+  r.impl().node = edge.node;
+  r.impl().output = edge.output;
+  return r;
+}
 
 Tensor Node::output(int k) const {
   const Tensor& t = checked(*this, outputs[k].kept, outputs[k].version, freed_, "output", k);

@@ -86,6 +86,22 @@ TEST_CASE("engine: recorded tensors refuse in-place writes") {
   CHECK_NOTHROW(x.fill_(0));
 }
 
+TEST_CASE("engine: what counts is whether an input required a gradient when it was recorded") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_(), c = tensor({3, 4}, f64);
+  Tensor g = grad(sum(x * x * c), x, {.create_graph = true});  // 2 x c
+  Tensor y = sum(x * x * c);
+  c.requires_grad_();
+  g = grad(y, x, {.create_graph = true});
+  CHECK(equal(grad(sum(g), c), zeros({2}, f64)));
+  y = sum(x * x * x);
+  const Tensor leaf = x.detach();
+  Tensor z = alias(x);
+  Tensor w = sum(z * z);
+  x.requires_grad_(false);
+  x.requires_grad_();  // another leaf now
+  CHECK(equal(grad(w, z, {.create_graph = true}), 2.0 * leaf));
+}
+
 TEST_CASE("engine: a freed graph is an error that says how to keep it") {
   Tensor x = tensor({1, 2}, f64).requires_grad_();
   Tensor y = sum(x * x);
