@@ -3,7 +3,9 @@
 #pragma once
 
 #include "autograd/calculus/check.h"
+#include "autograd/calculus/checkpoint.h"
 #include "autograd/calculus/functional.h"
+#include "autograd/calculus/graph.h"
 #include "autograd/grad.h"
 #include "nn/activation.h"
 #include "nn/checkpoint.h"
