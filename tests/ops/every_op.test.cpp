@@ -5,7 +5,7 @@
 
 using namespace stein;
 
-TEST_CASE("every op: derivatives of orders 1, 2 and 3 in all modes") {
+TEST_CASE("every op: derivatives of orders 1, 2 and 3 in all modes", "[simd]") {
   test::each_sample([](const OpEntry& op, const Sample& sample) {
     if (!has_derivative(op, sample)) return;
     if (op.tolerance > 1e-7) CHECK(!op.reason.empty());

@@ -188,7 +188,7 @@ TEST_CASE("every op: values against the sample's independent definition") {
   });
 }
 
-TEST_CASE("every op: f32 is close to f64, values and gradients") {
+TEST_CASE("every op: f32 is close to f64, values and gradients", "[simd]") {
   test::each_sample([](const OpEntry& op, const Sample& sample) {
     const Tensors single = converted(draw_inputs(sample), f64, f32), exact = converted(single, f32, f64);
     const auto a = test::outcome(op, sample, single, f32), b = test::outcome(op, sample, exact);
@@ -209,7 +209,7 @@ TEST_CASE("every op: f32 is close to f64, values and gradients") {
   CHECK(live_nodes() == 0);
 }
 
-TEST_CASE("every op: one thread and two give the same bits") {
+TEST_CASE("every op: one thread and two give the same bits", "[simd]") {
   const Machine before;
   const auto on = [](int threads, const auto& run) {
     set_num_threads(threads);
