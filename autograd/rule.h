@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "autograd/finite.h"
 #include "autograd/node.h"
 #include "autograd/op.h"
 #include "tensor/recording.h"
@@ -343,6 +344,7 @@ auto record(const T& op, const I&... inputs) {
     NoGrad guard;
     return run(op, inputs...);
   }();
+  if (detail::checks_finite) detail::require_finite(T::name, detail::as_tensors(out));
   if (recording) {
     const Tensor in[] = {inputs...};
     if constexpr (std::is_same_v<decltype(out), Tensor>)
@@ -362,6 +364,7 @@ auto record_list(const T& op, const Tensors& inputs) {
     NoGrad guard;
     return op.forward(inputs);
   }();
+  if (detail::checks_finite) detail::require_finite(T::name, detail::as_tensors(out));
   if (recording && is_recording()) {
     if constexpr (std::is_same_v<decltype(out), Tensor>)
       detail::attach(detail::op_object(op), inputs, {&out, 1});

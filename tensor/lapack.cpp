@@ -9,6 +9,8 @@
 #include "tensor/error.h"
 
 extern "C" {
+void dsyev_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w, double* work,
+            const int* lwork, int* info);
 void spotrf_(const char* uplo, const int* n, float* a, const int* lda, int* info);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info);
 void sgetrf_(const int* m, const int* n, float* a, const int* lda, int* pivots, int* info);
@@ -116,6 +118,20 @@ void qr_factor(std::int64_t m, std::int64_t n, T* a, T* r) {
     for (std::int64_t i = 0; i < n; ++i) r[j * n + i] = i <= j ? a[j * m + i] : T(0);
   Routines<T>::orgqr(&rows, &columns, &columns, a, &ld, tau.data(), work.data(), &size, &info);
   check("orgqr", info);
+}
+
+std::int64_t symmetric_eigenvalues(std::int64_t n, double* a, double* eigenvalues) {
+  detail::blas_thread_started();
+  int info = 0;
+  const int size = size32(n), ld = leading(n), ask = -1;
+  double best = 0;
+  // The lower triangle of a row-major matrix is the upper one of a column-major matrix.
+  dsyev_("N", "U", &size, a, &ld, eigenvalues, &best, &ask, &info);
+  const int space = leading(static_cast<std::int64_t>(best));
+  std::vector<double> work(static_cast<std::size_t>(space));
+  dsyev_("N", "U", &size, a, &ld, eigenvalues, work.data(), &space, &info);
+  check("syev", info);
+  return info;
 }
 
 #define STEIN_LAPACK_FOR(T)                                                                                      \

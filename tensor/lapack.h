@@ -30,4 +30,8 @@ void lu_solve(bool transposed, std::int64_t n, std::int64_t k, const T* factors,
 template <class T>
 void qr_factor(std::int64_t m, std::int64_t n, T* a, T* r);
 
+/// Eigenvalues, ascending, of a symmetric A (n x n), whose lower triangle is read; A is overwritten.
+/// Returns 0, or k when k of them did not converge.
+std::int64_t symmetric_eigenvalues(std::int64_t n, double* a, double* eigenvalues);
+
 }  // namespace stein
