@@ -2,6 +2,7 @@
 // The closed trio of convolution: conv2d, its adjoint in the input, its adjoint in the filter. Each is bilinear and each
 // is the derivative of the others, so all orders run on three kernels.
 #include "ops/detail/conv_kernels.h"
+#include "ops/exact_convolution.h"
 #include "ops/images.h"
 #include "ops/op.h"
 #include "tensor/thread_pool.h"
@@ -29,6 +30,35 @@ inline void check_conv(const char* op, const Tensor& a, const Tensor& b, const C
              std::to_string(p.padding));
 }
 
+// Below this many channels the transforms cost more than the products they save (bench_conv_kernels).
+inline constexpr std::int64_t kWinogradChannels = 32;
+
+inline bool use_winograd(const kernels::ConvShape& s, DType dtype) {
+  return dtype == f32 && !detail::exact_convolution && kernels::winograd_applies(s) &&
+         std::min(s.c, s.o) >= kWinogradChannels;
+}
+
+// The kernels of one algorithm and dtype.
+template <class T>
+struct ConvKernels {
+  void (*plan)(const kernels::ConvShape&, kernels::ConvPass, kernels::ConvPlan&);
+  void (*pack)(const kernels::ConvPackArgs<T>&);
+  void (*run)(const kernels::ConvRunArgs<T>&);
+  void (*filter_plan)(const kernels::ConvShape&, kernels::ConvFilterPlan&);
+  void (*filter_run)(const kernels::ConvFilterArgs<T>&);
+  void (*filter_finish)(const kernels::ConvFilterFinishArgs<T>&);
+};
+template <class T>
+ConvKernels<T> conv_kernels(bool winograd) {
+  if (winograd)
+    return {STEIN_KERNEL_OF(T, winograd_plan),       STEIN_KERNEL_OF(T, winograd_pack),
+            STEIN_KERNEL_OF(T, winograd_run),        STEIN_KERNEL_OF(T, winograd_filter_plan),
+            STEIN_KERNEL_OF(T, winograd_filter_run), STEIN_KERNEL_OF(T, winograd_filter_finish)};
+  return {STEIN_KERNEL_OF(T, conv_plan),       STEIN_KERNEL_OF(T, conv_pack),
+          STEIN_KERNEL_OF(T, conv_run),        STEIN_KERNEL_OF(T, conv_filter_plan),
+          STEIN_KERNEL_OF(T, conv_filter_run), STEIN_KERNEL_OF(T, conv_filter_finish)};
+}
+
 // Forward (x, w, bias -> y) and input gradient (g, w -> gx) are one kernel in two passes.
 inline void run_conv(const kernels::ConvShape& s, kernels::ConvPass pass, const Tensor& source, const Tensor& weight,
                      const Tensor& bias, Tensor& out) {
@@ -36,11 +66,12 @@ inline void run_conv(const kernels::ConvShape& s, kernels::ConvPass pass, const 
   const Tensor src = nhwc(source), b = bias.defined() ? bias.contiguous() : bias;
   visit_floating("conv2d", out.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    const auto k = conv_kernels<T>(use_winograd(s, out.dtype()));
     kernels::ConvPlan plan;
-    STEIN_KERNEL_OF(T, conv_plan)(s, pass, plan);
+    k.plan(s, pass, plan);
     const Scratch packed(plan.packed_bytes);
     const auto& st = weight.strides();
-    STEIN_KERNEL_OF(T, conv_pack)({s, pass, weight.data<T>(), st[0], st[1], st[2], st[3], packed.data()});
+    k.pack({s, pass, weight.data<T>(), st[0], st[1], st[2], st[3], packed.data()});
     const T* from = src.data<T>();
     const T* shift = b.defined() ? b.data<T>() : nullptr;
     T* to = out.mutable_data<T>();
@@ -50,7 +81,7 @@ inline void run_conv(const kernels::ConvShape& s, kernels::ConvPass pass, const 
     const auto grain = std::max<std::int64_t>((1 << 20) / per_item + 1, plan.items / 16);
     parallel_for(plan.items, grain, [&](std::int64_t begin, std::int64_t end) {
       const Scratch scratch(plan.scratch_bytes);
-      STEIN_KERNEL_OF(T, conv_run)({s, pass, from, packed.data(), shift, to, begin, end, scratch.data()});
+      k.run({s, pass, from, packed.data(), shift, to, begin, end, scratch.data()});
     });
   });
 }
@@ -124,17 +155,20 @@ struct Conv2dFilter {
     if (g.numel() == 0 || x.numel() == 0) return w.zero_();
     visit_floating("conv2d_filter", x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
+      const auto k = conv_kernels<T>(use_winograd(s, x.dtype()));
       kernels::ConvFilterPlan plan;
-      STEIN_KERNEL_OF(T, conv_filter_plan)(s, plan);
+      k.filter_plan(s, plan);
       const Scratch partial(plan.partial_bytes);
       const T *px = x.data<T>(), *pg = g.data<T>();
       parallel_for(plan.chunks, 1, [&](std::int64_t begin, std::int64_t end) {
         const Scratch scratch(plan.scratch_bytes);
-        STEIN_KERNEL_OF(T, conv_filter_run)({s, px, pg, partial.data(), begin, end, scratch.data()});
+        k.filter_run({s, px, pg, partial.data(), begin, end, scratch.data()});
       });
       const auto& st = w.strides();
-      STEIN_KERNEL_OF(T, conv_filter_finish)
-      ({s, partial.data(), w.mutable_data<T>(), st[0], st[1], st[2], st[3], 0, s.o});
+      T* to = w.mutable_data<T>();
+      parallel_for(s.o, 32, [&](std::int64_t begin, std::int64_t end) {
+        k.filter_finish({s, partial.data(), to, st[0], st[1], st[2], st[3], begin, end});
+      });
     });
     return w;
   }
