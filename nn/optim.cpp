@@ -281,7 +281,7 @@ Tensor scaled(const Tensor& given, double factor) {
 }  // namespace
 
 double clip_grad_norm_(Tensors& gradients, double max_norm) {
-  check_non_negative("clip_grad_norm_", {{"max_norm", max_norm}});
+  if (!(max_norm >= 0)) fail("clip_grad_norm_", "max_norm of at least 0", std::to_string(max_norm));
   double squares = 0;
   for (const auto& g : gradients)
     if (g.defined()) squares += sum_squares(g);

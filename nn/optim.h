@@ -113,6 +113,7 @@ class AdamW : public Optimizer {
 
 /// The norm of all gradients together, undefined ones left out; scales them by min(1, max_norm / (norm + 1e-6)) when it
 /// is finite, and leaves them as they are when it is not. Sums in f64, in an order that depends on the sizes alone.
+/// max_norm of infinity only measures. Throws Error for a negative or NaN max_norm.
 double clip_grad_norm_(Tensors& gradients, double max_norm);
 /// The same for what grad() of the parameters holds; scaled gradients are new tensors, as gradients may share elements.
 double clip_grad_norm_(const Module& module, double max_norm);
