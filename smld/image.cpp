@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ops/ops.h"
 #include "tensor/detail/atomic_file.h"
 
 namespace stein::smld {
@@ -57,6 +58,13 @@ Tensor make_grid(const Tensor& images, std::int64_t columns, std::int64_t pad) {
   if (columns == 0) columns = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0)))));
   const Tensor x = images.is_contiguous() ? images : images.clone();
   return x.dtype() == u8 ? grid<std::uint8_t>(x, columns, pad, 128) : grid<float>(x, columns, pad, 0.5f);
+}
+
+Tensor enlarge(const Tensor& image, std::int64_t width) {
+  if (image.rank() != 3) fail("enlarge", "an image (C, H, W)", describe(image));
+  const std::int64_t c = image.size(0), h = image.size(1), w = image.size(2);
+  const std::int64_t times = std::max<std::int64_t>(1, (width + w - 1) / std::max<std::int64_t>(w, 1));
+  return reshape(expand(reshape(image, {c, h, 1, w, 1}), {c, h, times, w, times}), {c, h * times, w * times});
 }
 
 void write_png(const std::string& path, const Tensor& image) {

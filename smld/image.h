@@ -13,6 +13,10 @@ namespace stein::smld {
 /// grey too. Throws Error for other ranks, no images, and numbers below 0.
 Tensor make_grid(const Tensor& images, std::int64_t columns = 0, std::int64_t pad = 2);
 
+/// Every pixel repeated a whole number of times, so that an image (C, H, W) is at least `width` wide: small grids become
+/// visible on a screen without blurring. Throws Error for other ranks.
+Tensor enlarge(const Tensor& image, std::int64_t width = 640);
+
 /// Writes (C, H, W), C = 1 grey or 3 RGB, as an 8-bit PNG. f32 values are clipped to [0, 1] and rounded to n/255 (NaN: 0).
 /// Needs no libpng. The file appears under its name only when complete. Throws Error for other shapes and dtypes, and when the
 /// file cannot be written.

@@ -94,3 +94,12 @@ TEST_CASE("write_png writes what every reader reads", "[image]") {
              }),
              Contains("[write_png] expected to write '") && Contains("No such file or directory"));
 }
+
+TEST_CASE("enlarge repeats pixels a whole number of times") {
+  const Tensor image = from_vector(std::vector<float>{0, 1, 0.5f, 0.25f}, {1, 2, 2});
+  CHECK(enlarge(image, 4).to_vector<float>() ==
+        std::vector<float>{0, 0, 1, 1, 0, 0, 1, 1, 0.5f, 0.5f, 0.25f, 0.25f, 0.5f, 0.5f, 0.25f, 0.25f});
+  CHECK(enlarge(image, 3).shape() == Shape{1, 4, 4});
+  CHECK(enlarge(image, 2).shape() == Shape{1, 2, 2});
+  CHECK_THROWS_WITH(enlarge(ones({2, 2})), "[enlarge] expected an image (C, H, W); got f32 (2, 2)");
+}
