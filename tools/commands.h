@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// The commands of the program `stein`: each takes what its options say and returns the exit code. Errors are thrown.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stein::tools {
+
+struct TrainArgs {
+  std::string data, preset = "quickstart", out, resume;
+  std::optional<std::int64_t> steps, batch, ngf, levels, image_size;
+  std::optional<double> minutes, learning_rate;
+  std::optional<std::uint64_t> seed;
+  bool quiet = false;
+};
+int train(const TrainArgs& args);
+
+struct SampleArgs {
+  std::string folder, out = "grid.png";
+  std::int64_t count = 25;
+  std::optional<std::int64_t> steps_per_level;
+  std::uint64_t seed = 1;
+  bool raw_weights = false, quiet = false;
+};
+int sample(const SampleArgs& args);
+
+/// A network for comparison with other frameworks, and its weights.
+struct ModelArgs {
+  std::string model = "ncsn", weights, dtype = "f32";
+  std::int64_t channels = 1, ngf = 8, levels = 10;
+  std::vector<std::int64_t> sizes;
+  std::string activation = "softplus";
+};
+
+struct ScoreArgs {
+  ModelArgs model;
+  std::string input, level, out;
+  bool json = false;
+};
+int score(const ScoreArgs& args);
+
+struct LossArgs {
+  ModelArgs model;
+  std::string name, input, level, noise, probe, grads;
+  double sigma_max = 1, sigma_min = 0.01;
+  std::optional<double> sigma;
+  bool json = false;
+};
+int loss(const LossArgs& args);
+
+int info(bool json);
+int gradcheck(const std::string& op, int order, bool json);
+int inspect(const std::string& path, bool json);
+
+}  // namespace stein::tools

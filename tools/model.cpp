@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "tools/model.h"
+
+#include <algorithm>
+
+#include "nn/mlp.h"
+#include "nn/ncsn.h"
+#include "ops/ops.h"
+#include "tensor/npy.h"
+
+namespace stein::tools {
+
+Model load_model(const ModelArgs& args) {
+  Model m;
+  m.dtype = args.dtype == "f64" ? f64 : f32;
+  Generator generator(0);
+  const auto finish = [&](auto network) {
+    network->to(m.dtype);
+    network->load_state_dict(load_safetensors(args.weights), {.strict = true, .convert = true});
+    network->eval();
+    m.module = network;
+    return network;
+  };
+  if (args.model == "mlp") {
+    if (args.sizes.size() < 2)
+      fail("mlp", "--sizes with at least two numbers, for example 2,128,128,2", std::to_string(args.sizes.size()));
+    auto net = finish(std::make_shared<nn::MLP>(args.sizes, args.activation, generator));
+    m.score = [net](const Tensor& x, const Tensor&) { return (*net)(x); };
+  } else {
+    auto net = finish(std::make_shared<nn::NCSN>(
+        nn::NCSNOptions{.channels = args.channels, .ngf = args.ngf, .levels = args.levels}, generator));
+    m.score = [net](const Tensor& x, const Tensor& y) { return (*net)(x, y); };
+  }
+  return m;
+}
+
+Tensor read_array(const std::string& path, DType dtype) { return load_npy(path).to(dtype); }
+
+Tensor read_levels(const std::string& path, const ModelArgs& args, std::int64_t batch) {
+  if (args.model == "mlp") return {};
+  if (path.empty()) fail("ncsn", "--level y.npy, the noise level of each input", "none");
+  const Tensor y = load_npy(path);
+  if (y.shape() != Shape{batch} || y.dtype() != i64)
+    fail("ncsn", "levels i64 (" + std::to_string(batch) + ",)", describe(y) + " in " + path);
+  for (auto l : y.to_vector<std::int64_t>())
+    if (l < 0 || l >= args.levels)
+      fail("ncsn", "levels from 0 to " + std::to_string(args.levels - 1), std::to_string(l) + " in " + path);
+  return y;
+}
+
+}  // namespace stein::tools

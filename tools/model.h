@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// The networks of `stein score` and `stein loss`.
+#pragma once
+
+#include <memory>
+
+#include "nn/module.h"
+#include "smld/losses.h"
+#include "tools/commands.h"
+
+namespace stein::tools {
+
+struct Model {
+  std::shared_ptr<const nn::Module> module;
+  smld::LevelScore score;  ///< an MLP ignores the level
+  DType dtype;
+};
+
+/// Builds the network and loads its weights, converted to the dtype. Throws Error.
+Model load_model(const ModelArgs& args);
+
+/// An .npy file as a tensor of `dtype`.
+Tensor read_array(const std::string& path, DType dtype);
+/// Noise levels (B), i64, each in [0, levels). Throws Error otherwise.
+Tensor read_levels(const std::string& path, const ModelArgs& args, std::int64_t batch);
+
+}  // namespace stein::tools

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// The program: options, help and exit codes. What the commands do stands in tools/*_command.cpp.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <functional>
+
+#include "tools/commands.h"
+
+namespace {
+
+using namespace stein::tools;
+
+void add_model_options(CLI::App& c, ModelArgs& m) {
+  c.add_option("--model", m.model, "ncsn or mlp")->check(CLI::IsMember({"ncsn", "mlp"}))->capture_default_str();
+  c.add_option("--weights", m.weights, "safetensors file with the parameters under PyTorch's names")
+      ->required()
+      ->check(CLI::ExistingFile);
+  c.add_option("--dtype", m.dtype, "dtype of the computation; files are converted")
+      ->check(CLI::IsMember({"f32", "f64"}))
+      ->capture_default_str();
+  c.add_option("--channels", m.channels, "ncsn: channels of the images")->capture_default_str();
+  c.add_option("--ngf", m.ngf, "ncsn: base number of feature maps")->capture_default_str();
+  c.add_option("--levels", m.levels, "ncsn: noise levels")->capture_default_str();
+  c.add_option("--sizes", m.sizes, "mlp: layer sizes, for example 2,128,128,2")->delimiter(',');
+  c.add_option("--activation", m.activation, "mlp: tanh, softplus, silu, elu, gelu, gelu-tanh or relu")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("stein: score-based generative models, trained and sampled without any other framework", "stein");
+  app.require_subcommand(1);
+  app.option_defaults()->always_capture_default();
+  std::function<int()> command;
+  const auto on = [&](CLI::App* c, auto f) { c->callback([&command, f] { command = f; }); };
+
+  TrainArgs ta;
+  auto* c = app.add_subcommand("train", "Train NCSN on a data set; leaves a run folder with samples.png");
+  c->add_option(
+      "--data", ta.data,
+      "fashion-mnist, shapes, or a path: IDX, CIFAR-10, a folder of PNG and JPEG, .npy (default: the preset's)");
+  c->add_option("--preset", ta.preset,
+                "tiny (seconds), quickstart (minutes), mnist or cifar10 (as published; with --data)");
+  auto* out = c->add_option("--out", ta.out, "run folder to make (default: runs/PRESET)");
+  c->add_option("--resume", ta.resume, "run folder to continue")->excludes(out);
+  c->add_option("--steps", ta.steps, "total number of training steps");
+  c->add_option("--minutes", ta.minutes, "end the training after so many minutes")->check(CLI::PositiveNumber);
+  c->add_option("--seed", ta.seed, "seed of weights, batches and noise (default: 0)");
+  c->add_option("--batch", ta.batch, "images a step (default: the preset's)");
+  c->add_option("--ngf", ta.ngf, "base number of feature maps (default: the preset's)");
+  c->add_option("--levels", ta.levels, "noise levels (default: the preset's)");
+  c->add_option("--image-size", ta.image_size, "side of the images of a folder, and of shapes");
+  c->add_option("--lr", ta.learning_rate, "learning rate of Adam (default: the preset's)");
+  c->add_flag("--quiet", ta.quiet, "no progress bar");
+  on(c, [&] { return train(ta); });
+
+  SampleArgs sa;
+  c = app.add_subcommand("sample", "Draw images with a trained network");
+  c->add_option("run", sa.folder, "run folder")->required();
+  c->add_option("--count", sa.count, "number of images")->check(CLI::PositiveNumber);
+  c->add_option("--steps-per-level", sa.steps_per_level, "Langevin steps at each noise level (default: the run's)")
+      ->check(CLI::PositiveNumber);
+  c->add_option("--out", sa.out, "PNG file to write");
+  c->add_option("--seed", sa.seed, "seed of the sampling");
+  c->add_flag("--raw-weights", sa.raw_weights, "the last weights instead of their moving average");
+  c->add_flag("--quiet", sa.quiet, "no progress bar");
+  on(c, [&] { return sample(sa); });
+
+  ScoreArgs sc;
+  c = app.add_subcommand("score", "Evaluate a score network on given inputs");
+  add_model_options(*c, sc.model);
+  c->add_option("--input", sc.input, "x, .npy: (B, C, H, W) or (B, D)")->required()->check(CLI::ExistingFile);
+  c->add_option("--level", sc.level, "ncsn: y, .npy: (B) integers, 0 = largest sigma")->check(CLI::ExistingFile);
+  c->add_option("--out", sc.out, ".npy file for the score")->required();
+  c->add_flag("--json", sc.json, "print one JSON object");
+  on(c, [&] { return score(sc); });
+
+  LossArgs la;
+  c = app.add_subcommand("loss", "Evaluate a loss and its gradients for every parameter");
+  c->add_option("name", la.name, "dsm, ssm, ssm-vr or implicit")
+      ->required()
+      ->check(CLI::IsMember({"dsm", "ssm", "ssm-vr", "implicit"}));
+  add_model_options(*c, la.model);
+  c->add_option("--input", la.input, "clean x, .npy")->required()->check(CLI::ExistingFile);
+  c->add_option("--level", la.level, "ncsn: y, .npy")->check(CLI::ExistingFile);
+  c->add_option("--noise", la.noise, "z, .npy of the shape of x: x is perturbed by sigma z")->check(CLI::ExistingFile);
+  c->add_option("--probe", la.probe, "v, .npy of the shape of x, for ssm and ssm-vr")->check(CLI::ExistingFile);
+  c->add_option("--sigma-max", la.sigma_max, "ncsn: largest sigma of the geometric ladder");
+  c->add_option("--sigma-min", la.sigma_min, "ncsn: smallest sigma");
+  c->add_option("--sigma", la.sigma, "mlp: level of the noise")->check(CLI::PositiveNumber);
+  c->add_option("--grads", la.grads, "safetensors file for d loss / d parameter");
+  c->add_flag("--json", la.json, "print one JSON object");
+  on(c, [&] { return loss(la); });
+
+  bool info_json = false, check_json = false, inspect_json = false;
+  c = app.add_subcommand("info", "What this machine and this build offer");
+  c->add_flag("--json", info_json, "print one JSON object");
+  on(c, [&] { return info(info_json); });
+
+  std::string op;
+  int order = 3;
+  c = app.add_subcommand("gradcheck", "Check the derivatives of every op, or of one, against finite differences");
+  c->add_option("op", op, "an op's name (default: all)");
+  c->add_option("--order", order, "highest order of derivative")->check(CLI::Range(1, 3));
+  c->add_flag("--json", check_json, "print one JSON object");
+  on(c, [&] { return gradcheck(op, order, check_json); });
+
+  std::string path;
+  c = app.add_subcommand("inspect", "Show what a checkpoint, a safetensors or an npy file holds");
+  c->add_option("path", path, "file or checkpoint folder")->required();
+  c->add_flag("--json", inspect_json, "print one JSON object");
+  on(c, [&] { return inspect(path, inspect_json); });
+
+  if (argc > 1 && argv[1][0] != '-') {
+    std::string names;
+    bool known = false;
+    for (const auto* command_of : app.get_subcommands({})) {
+      known = known || command_of->get_name() == argv[1];
+      names += (names.empty() ? "" : ", ") + command_of->get_name();
+    }
+    if (!known) {
+      std::fprintf(stderr, "stein: no command %s; one of %s\n", argv[1], names.c_str());
+      return 2;
+    }
+  }
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return command();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "stein: %s\n", e.what());
+    return 1;
+  }
+}

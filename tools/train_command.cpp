@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// `stein train` and `stein sample`.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+
+#include "smld/image.h"
+#include "smld/run_folder.h"
+#include "smld/trainer.h"
+#include "tensor/error.h"
+#include "tools/commands.h"
+
+namespace stein::tools {
+namespace {
+
+std::atomic<bool> interrupted{false};
+
+// The first Ctrl-C (or SIGTERM) asks for a clean end, the second ends at once.
+void on_signal(int number) {
+  interrupted = true;
+  std::signal(number, SIG_DFL);
+}
+
+void catch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+constexpr int kInterrupted = 130;
+
+}  // namespace
+
+int train(const TrainArgs& args) {
+  catch_signals();
+  if (!args.resume.empty() && (args.seed || args.batch || args.ngf || args.levels || args.learning_rate ||
+                               args.image_size || !args.data.empty()))
+    fail("train", "--resume with --steps and --minutes only", "options that belong to the start of a run");
+  const auto trainer_of = [&] {
+    if (!args.resume.empty()) return smld::Trainer::resume(args.resume);
+    smld::TrainConfig c = smld::preset(args.preset);
+    if (!args.data.empty()) c.data = args.data;
+    if (args.steps) c.steps = *args.steps;
+    if (args.seed) c.seed = *args.seed;
+    if (args.batch) c.batch = *args.batch;
+    if (args.ngf) c.ngf = *args.ngf;
+    if (args.levels) c.levels = *args.levels;
+    if (args.image_size) c.image_size = *args.image_size;
+    if (args.learning_rate) c.learning_rate = *args.learning_rate;
+    return smld::Trainer::start(args.out.empty() ? "runs/" + args.preset : args.out, c);
+  };
+  const std::string folder = !args.resume.empty() ? args.resume : args.out.empty() ? "runs/" + args.preset : args.out;
+  smld::Trainer trainer = trainer_of();
+  if (!args.quiet)
+    fmt::print(stderr, "run folder {}, data {}, step {}\n", folder, trainer.config().data, trainer.step());
+  smld::RunOptions options;
+  options.steps = args.steps.value_or(0);
+  options.minutes = args.minutes;
+  options.progress = !args.quiet;
+  options.stop = &interrupted;
+  if (trainer.run(options) == smld::RunResult::interrupted) {
+    fmt::print(stderr, "interrupted and saved at step {}; continue with: stein train --resume {}\n", trainer.step(),
+               folder);
+    return kInterrupted;
+  }
+  fmt::print("{0}/samples.png shows the samples, {0}/loss.svg the training, {0}/metrics.csv the numbers ({1} steps)\n",
+             folder, trainer.step());
+  return 0;
+}
+
+int sample(const SampleArgs& args) {
+  catch_signals();
+  const smld::TrainedNetwork run = smld::load_run(args.folder, !args.raw_weights);
+  const Tensor images = smld::draw_samples(run.network, run.config, run.sample_shape, args.count,
+                                           args.steps_per_level.value_or(run.config.steps_per_level), args.seed,
+                                           !args.quiet, &interrupted);
+  smld::write_png(args.out, smld::enlarge(smld::make_grid(images)));
+  fmt::print("{}: {} images drawn with the weights of step {}\n", args.out, args.count, run.step);
+  return 0;
+}
+
+}  // namespace stein::tools
