@@ -9,7 +9,8 @@ if(STEIN_HAVE_CLI11 AND sources)
   set(STEIN_PROGRAM ON)
   add_executable(stein_program ${sources})
   set_target_properties(stein_program PROPERTIES OUTPUT_NAME stein RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
-  target_compile_options(stein_program PRIVATE ${STEIN_BASELINE_FLAGS})
+  target_compile_options(stein_program PRIVATE ${STEIN_BASELINE_FLAGS}
+                         $<$<CONFIG:Release>:-O1>)  # options and JSON: slow to optimise, never hot
   target_link_libraries(stein_program PRIVATE stein stein_flags fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11 Threads::Threads)
 endif()
 
