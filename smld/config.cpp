@@ -19,6 +19,8 @@ void each_field(C& c, F&& f) {
   f("channels", c.channels);
   f("height", c.height);
   f("width", c.width);
+  f("data_size", c.data_size);
+  f("data_crc32", c.data_crc32);
   f("ngf", c.ngf);
   f("levels", c.levels);
   f("sigma_max", c.sigma_max);
@@ -43,12 +45,17 @@ void each_field(C& c, F&& f) {
   f("epsilon", c.epsilon);
 }
 
-}  // namespace
-
-const std::vector<std::string>& preset_names() {
-  static const std::vector<std::string> names{"tiny", "quickstart", "mnist", "cifar10"};
-  return names;
+template <class T>
+void assign(T& field, const char* name, const nlohmann::json& v) {
+  const bool fits = std::is_same_v<T, std::string> ? v.is_string()
+                    : std::is_same_v<T, bool>      ? v.is_boolean()
+                    : std::is_same_v<T, double>    ? v.is_number()
+                                                   : v.is_number_integer();
+  if (!fits) fail("config", "field " + std::string(name) + " of the right type", v.dump());
+  field = v.get<T>();
 }
+
+}  // namespace
 
 TrainConfig preset(const std::string& name) {
   TrainConfig c;
@@ -119,7 +126,27 @@ void check_config(const TrainConfig& c) {
 std::string to_json(const TrainConfig& config) {
   nlohmann::ordered_json j;
   each_field(config, [&](const char* name, const auto& value) { j[name] = value; });
-  return j.dump(2) + "\n";
+  try {
+    return j.dump(2) + "\n";
+  } catch (const nlohmann::json::exception&) {
+    fail("config", "a data path in UTF-8", "other bytes", "rename the file or folder");
+  }
+}
+
+void set_field(TrainConfig& config, const std::string& field, const std::string& value) {
+  bool found = false;
+  each_field(config, [&](const char* name, auto& target) {
+    if (field != name) return;
+    found = true;
+    if constexpr (std::is_same_v<std::decay_t<decltype(target)>, std::string>)
+      target = value;
+    else
+      assign(target, name, nlohmann::json::parse(value, nullptr, false));
+  });
+  if (found) return;
+  std::string names;
+  each_field(config, [&](const char* name, const auto&) { names += (names.empty() ? "" : ", ") + std::string(name); });
+  fail("config", "one of " + names, field);
 }
 
 TrainConfig config_from_json(const std::string& text) {
@@ -129,14 +156,7 @@ TrainConfig config_from_json(const std::string& text) {
   std::size_t known = 0;
   each_field(c, [&](const char* name, auto& value) {
     if (!j.contains(name)) fail("config", "field " + std::string(name), "a configuration without it");
-    using T = std::decay_t<decltype(value)>;
-    const auto& v = j[name];
-    const bool fits = std::is_same_v<T, std::string> ? v.is_string()
-                      : std::is_same_v<T, bool>      ? v.is_boolean()
-                      : std::is_same_v<T, double>    ? v.is_number()
-                                                     : v.is_number_integer();
-    if (!fits) fail("config", "field " + std::string(name) + " of the right type", v.dump());
-    value = v.get<T>();
+    assign(value, name, j[name]);
     ++known;
   });
   if (j.size() != known)

@@ -14,7 +14,8 @@ struct TrainConfig {
   std::int64_t image_size = 0;         ///< for image folders and "shapes"; 0: as the data are
   std::int64_t data_count = 0;         ///< most samples used; 0: all
 
-  std::int64_t channels = 0, height = 0, width = 0;  ///< of a sample; filled in from the data when the run starts
+  /// Of the training data, filled in when the run starts: what a resumed run must find again.
+  std::int64_t channels = 0, height = 0, width = 0, data_size = 0, data_crc32 = 0;
 
   std::int64_t ngf = 16, levels = 10;
   double sigma_max = 1, sigma_min = 0.01;
@@ -39,12 +40,16 @@ struct TrainConfig {
 
 /// "tiny", "quickstart", "mnist", "cifar10". Throws Error for other names.
 TrainConfig preset(const std::string& name);
-const std::vector<std::string>& preset_names();
+
+/// Sets one field from text: numbers, true and false as in JSON, strings as they are. Throws Error for unknown fields and
+/// values of another type.
+void set_field(TrainConfig& config, const std::string& field, const std::string& value);
 
 /// Throws Error, naming the field, when a value makes no sense.
 void check_config(const TrainConfig& config);
 
-/// JSON with one line a field, in both directions. Reading throws Error for unknown or missing fields and wrong types.
+/// JSON with one line a field, in both directions. Reading throws Error for unknown or missing fields and wrong types, writing for
+/// a data path that is not UTF-8.
 std::string to_json(const TrainConfig& config);
 TrainConfig config_from_json(const std::string& text);
 

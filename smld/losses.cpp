@@ -16,6 +16,11 @@ void same_shape(const char* op, const Tensor& a, const Tensor& b, const char* wh
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) fail(op, std::string(what) + " of " + describe(a), describe(b));
 }
 
+void check_levels(const char* op, const Tensor& x, const Tensor& level) {
+  if (level.shape() != Shape{x.size(0)} || level.dtype() != i64)
+    fail(op, "a level i64 for each of " + std::to_string(x.size(0)) + " samples", describe(level));
+}
+
 Tensor half_square(const Tensor& s) { return 0.5 * per_sample(square(s)); }
 
 }  // namespace
@@ -46,7 +51,8 @@ Tensor hutchinson_trace(const Tensor& s, const Tensor& x, const Tensor& v) {
 
 Tensor explicit_loss(const Score& score, const Tensor& x, const Tensor& target) {
   const Tensor s = score(x);
-  same_shape("explicit_loss", s, target, "a target");
+  same_shape("explicit_loss", x, s, "a score");
+  same_shape("explicit_loss", x, target, "a target");
   return mean(half_square(s - target));
 }
 
@@ -57,7 +63,8 @@ Tensor implicit_loss(const Score& score, const Tensor& input) {
 
 Tensor ssm_loss(const Score& score, const Tensor& input, const Tensor& v) {
   const Tensor x = variable(input), s = score(x);
-  return mean(0.5 * square(per_sample(s * v)) + hutchinson_trace(s, x, v));
+  const Tensor trace = hutchinson_trace(s, x, v);
+  return mean(0.5 * square(per_sample(s * v)) + trace);
 }
 
 Tensor ssm_vr_loss(const Score& score, const Tensor& input, const Tensor& v) {
@@ -68,14 +75,19 @@ Tensor ssm_vr_loss(const Score& score, const Tensor& input, const Tensor& v) {
 Tensor dsm_loss(const Score& score, const Tensor& x, const Tensor& z, double sigma) {
   if (!(sigma > 0)) fail("dsm_loss", "a noise level above 0", std::to_string(sigma));
   same_shape("dsm_loss", x, z, "noise");
-  return mean(half_square(score(x + sigma * z) + z / sigma));
+  const Tensor s = score(x + sigma * z);
+  same_shape("dsm_loss", x, s, "a score");
+  return mean(half_square(s + z / sigma));
 }
 
 Tensor ncsn_losses(const LevelScore& score, const Tensor& x, const Tensor& level, const Tensor& z,
                    const Tensor& ladder) {
   same_shape("ncsn_loss", x, z, "noise");
+  check_levels("ncsn_loss", x, level);
   const Tensor sigma = sigma_of(ladder, level, x.rank());
-  return half_square(sigma * score(x + sigma * z, level) + z);
+  const Tensor s = score(x + sigma * z, level);
+  same_shape("ncsn_loss", x, s, "a score");
+  return half_square(sigma * s + z);
 }
 
 Tensor ncsn_loss(const LevelScore& score, const Tensor& x, const Tensor& level, const Tensor& z, const Tensor& ladder) {
@@ -85,6 +97,7 @@ Tensor ncsn_loss(const LevelScore& score, const Tensor& x, const Tensor& level, 
 Tensor ncsn_ssm_vr_loss(const LevelScore& score, const Tensor& clean, const Tensor& level, const Tensor& z,
                         const Tensor& v, const Tensor& ladder) {
   same_shape("ncsn_ssm_vr_loss", clean, z, "noise");
+  check_levels("ncsn_ssm_vr_loss", clean, level);
   const Tensor sigma = sigma_of(ladder, level, clean.rank());
   const Tensor x = variable(clean + sigma * z), s = score(x, level);
   return mean(square(reshape(sigma, {-1})) * (half_square(s) + hutchinson_trace(s, x, v)));

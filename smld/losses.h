@@ -3,7 +3,7 @@
 // tensor to be differentiated for the parameters that the score captures. Sources: Hyvarinen 2005 (implicit), Vincent
 // 2011 (denoising), Hutchinson 1990, Song et al. 2019 (sliced, arXiv 1905.07088), Song and Ermon 2019 (NCSN, 1907.05600).
 //
-// x is (B, ...); s(x) has the shape of x. Samples must not interact: a batch statistic in the model makes every trace wrong.
+// x is (B, ...); s(x) has the shape of x, or Error is thrown. Samples must not interact: a batch statistic in the model makes every trace wrong.
 // Probes v are given by the caller, who thereby names their law; all formulas need E[v v^T] = I (Gaussian, Rademacher, the
 // sphere of radius sqrt(d)): with unit-sphere probes the minimiser would be silently wrong.
 #pragma once
@@ -22,7 +22,8 @@ using LevelScore = std::function<Tensor(const Tensor& x, const Tensor& level)>;
 /// Sum over all axes but the first: (B, ...) -> (B).
 Tensor per_sample(const Tensor& t);
 
-/// tr ds/dx of every sample, (B), recorded: one batch of d vector-Jacobian products. s must have been computed from x.
+/// tr ds/dx of every sample, (B), recorded: one batch of d vector-Jacobian products, so memory grows as d times that of one
+/// backward pass. s must have been computed from x.
 Tensor exact_trace(const Tensor& s, const Tensor& x);
 /// v^T (ds/dx) v of every sample, (B), recorded: one product. Its mean over v is the trace.
 Tensor hutchinson_trace(const Tensor& s, const Tensor& x, const Tensor& v);

@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <numeric>
 
 #include "ops/ops.h"
@@ -55,12 +57,10 @@ double mean_of(const std::vector<double>& v) {
 
 MetricsFile::MetricsFile(std::string path, std::vector<double> sigmas, std::vector<double> gaussian, std::int64_t keep)
     : path_(std::move(path)), sigmas_(std::move(sigmas)), gaussian_(std::move(gaussian)) {
-  const std::string first = header(sigmas_);
-  std::string content = first;
   if (std::ifstream old(path_); old) {
     std::string text;
     std::getline(old, text);
-    if (text + "\n" != first) fail("metrics", "the columns of this run in " + path_, text.substr(0, 80));
+    if (text + "\n" != header(sigmas_)) fail("metrics", "the columns of this run in " + path_, text.substr(0, 80));
     while (std::getline(old, text)) {
       const auto f = fields(text);
       if (f.size() != 7 + 2 * sigmas_.size() || !(f[0] <= static_cast<double>(keep))) continue;
@@ -68,12 +68,30 @@ MetricsFile::MetricsFile(std::string path, std::vector<double> sigmas, std::vect
       if (f[5] == f[5])
         for (std::size_t i = 0; i < sigmas_.size(); ++i) r.held_out.push_back(f[7 + 2 * i]);
       rows_.push_back(r);
-      content += text + "\n";
     }
   }
+  rewrite();
+}
+
+std::int64_t MetricsFile::count_rows(const std::string& path) {
+  std::ifstream in(path);
+  const auto lines = std::count(std::istreambuf_iterator<char>(in), {}, '\n');
+  return std::max<std::int64_t>(0, lines - 1);
+}
+
+void MetricsFile::rewrite() {
+  std::string content = header(sigmas_);
+  for (const auto& r : rows_) content += line(r, gaussian_);
+  file_.reset();
   detail::write_atomically("metrics", path_, content);
   file_.reset(std::fopen(path_.c_str(), "a"));
   if (!file_) fail("metrics", "to open " + path_, std::strerror(errno));
+}
+
+void MetricsFile::evaluated(const std::vector<double>& held_out) {
+  if (rows_.empty()) return;
+  rows_.back().held_out = held_out;
+  rewrite();
 }
 
 void MetricsFile::append(const MetricsRow& row) {
@@ -87,12 +105,16 @@ std::string MetricsFile::chart() const {
   Curve loss{"training loss", "#c9d8ee", {}, {}, 1}, average{"moving average", "#1f5fb4", {}, {}, 2};
   Curve held{"held-out loss, mean over levels", "#d1495b", {}, {}, 2},
       gauss{"best linear score (Gaussian)", "#888888", {}, {}, 1.5};
-  for (const auto& r : rows_) {
+  const std::size_t every = rows_.size() / 2000 + 1;  // more points than a screen shows only make the file long
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const auto& r = rows_[i];
     const auto x = static_cast<double>(r.step);
-    loss.x.push_back(x);
-    loss.y.push_back(r.loss);
-    average.x.push_back(x);
-    average.y.push_back(r.loss_average);
+    if (i % every == 0) {
+      loss.x.push_back(x);
+      loss.y.push_back(r.loss);
+      average.x.push_back(x);
+      average.y.push_back(r.loss_average);
+    }
     if (r.held_out.empty()) continue;
     held.x.push_back(x);
     held.y.push_back(mean_of(r.held_out));

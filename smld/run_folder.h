@@ -26,11 +26,17 @@ class MetricsFile {
   /// Opens or makes the file. Rows of steps after `keep` (of a session that ended after its last checkpoint) are dropped.
   MetricsFile(std::string path, std::vector<double> sigmas, std::vector<double> gaussian, std::int64_t keep);
   void append(const MetricsRow& row);
+  /// Adds the held-out losses to the newest row, if there is one.
+  void evaluated(const std::vector<double>& held_out);
+  /// Rows of a file, 0 when it does not exist.
+  static std::int64_t count_rows(const std::string& path);
   const std::vector<MetricsRow>& rows() const { return rows_; }
   /// The curves of loss.svg.
   std::string chart() const;
 
  private:
+  void rewrite();
+
   std::string path_;
   std::vector<double> sigmas_, gaussian_;
   std::vector<MetricsRow> rows_;

@@ -44,8 +44,7 @@ Tensor annealed_langevin(const LevelScore& score, const Tensor& ladder, const Te
     const double ratio = sigmas[static_cast<std::size_t>(i)] / last;
     for (std::int64_t t = 0; t < options.steps_per_level; ++t) {
       x = one_step(x, score(x, at_level(i)), epsilon * ratio * ratio, options.step, generator);
-      if (options.progress && !options.progress(++done, total))
-        fail("annealed_langevin", "to finish", "an interruption");
+      if (options.progress && !options.progress(++done, total)) throw Interrupted("annealed_langevin");
     }
   }
   return options.denoise ? x + last * last * score(x, at_level(levels - 1)) : x;

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "smld/losses.h"
+#include "tensor/error.h"
 #include "tensor/random.h"
 
 namespace stein::smld {
@@ -19,6 +20,12 @@ enum class LangevinStep : std::uint8_t {
 Tensor langevin(const Score& score, const Tensor& x, double tau, std::int64_t steps, Generator& generator,
                 LangevinStep step = LangevinStep::full);
 
+/// Somebody asked for an end: by a progress callback, or by the flag of a training run.
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(const std::string& op) : Error("[" + op + "] expected to finish; got an interruption") {}
+};
+
 struct AnnealedOptions {
   std::int64_t steps_per_level = 100;
   /// Step size at the last level; level i uses epsilon sigma_i^2 / sigma_L^2. 0: 0.2 sigma_L^2 for the full step, twice that
@@ -27,7 +34,8 @@ struct AnnealedOptions {
   LangevinStep step = LangevinStep::full;
   /// End with the posterior mean x + sigma_L^2 s(x, L-1) (Tweedie), which takes the last level's noise away.
   bool denoise = true;
-  /// Called after each step with the number of steps done and their total; returning false ends the sampling with an Error.
+  /// Called after each step with the number of steps done and their total; returning false ends the sampling by throwing
+  /// Interrupted.
   std::function<bool(std::int64_t done, std::int64_t total)> progress{};
 };
 

@@ -7,8 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "autograd/finite.h"
 #include "autograd/grad.h"
@@ -18,6 +16,7 @@
 #include "ops/ops.h"
 #include "smld/data/batch.h"
 #include "smld/data/dataset.h"
+#include "smld/detail/streams.h"
 #include "smld/gaussian_fit.h"
 #include "smld/image.h"
 #include "smld/ladder.h"
@@ -34,16 +33,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// Independent random streams of a run, all functions of its seed.
-enum Stream : std::uint64_t { kWeights = 1, kBatches = 2, kEvaluation = 3, kSamples = 4, kSteps = 1000 };
-
-std::string read_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail("run", "a run folder with the file " + path, "no such file");
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
+double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
 
 DataSplits open_run_data(const TrainConfig& c) {
   DataOptions options;
@@ -51,14 +41,35 @@ DataSplits open_run_data(const TrainConfig& c) {
   options.count = c.data_count;
   options.seed = c.seed;
   DataSplits data = open_data(c.data, options);
-  if (!data.train.is_image())
-    fail("train", "images (C, H, W) for NCSN", "samples " + to_string(data.train.sample_shape()) + " of " + c.data);
+  const Shape& sample = data.train.sample_shape();
+  if (!data.train.is_image() || (sample[0] != 1 && sample[0] != 3))
+    fail("train", "images (1 or 3, H, W) for NCSN", "samples " + to_string(sample) + " of " + c.data);
+  if (c.image_size > 0 && (sample[1] != c.image_size || sample[2] != c.image_size))
+    fail("train", "an image size for folders of PNG and JPEG and for shapes only",
+         fmt::format("--image-size {} for {}, whose images are {}", c.image_size, c.data, to_string(sample)));
   return data;
 }
 
-nn::NCSN make_network(const TrainConfig& c, const Shape& sample) {
-  Generator weights = Generator(c.seed).fork(kWeights);
-  return nn::NCSN({.channels = sample[0], .ngf = c.ngf, .levels = c.levels}, weights);
+// What the configuration says of its data, or must say when the run continues.
+void describe_data(TrainConfig& c, const Dataset& train) {
+  c.channels = train.sample_shape()[0];
+  c.height = train.sample_shape()[1];
+  c.width = train.sample_shape()[2];
+  c.data_size = train.size();
+  c.data_crc32 = train.checksum();
+}
+
+// Finds what the network refuses (sizes that cannot be halved, say) before anything is written.
+void try_network(const TrainConfig& c) {
+  NoGrad guard;
+  make_network(c)(zeros({1, c.channels, c.height, c.width}), zeros({1}, i64));
+}
+
+GaussianFit gaussian_of(const std::string& path, const Dataset& train) {
+  if (fs::exists(path)) return GaussianFit(load_npy(path).to_vector<double>());
+  GaussianFit fit(train);
+  save_npy(path, from_vector(fit.eigenvalues(), {static_cast<std::int64_t>(fit.eigenvalues().size())}));
+  return fit;
 }
 
 }  // namespace
@@ -67,7 +78,6 @@ struct Trainer::State {
   std::string folder;
   TrainConfig config;
   DataSplits data;
-  Shape sample;
   nn::NCSN network;
   nn::Adam optimizer;
   nn::Ema ema;
@@ -75,27 +85,30 @@ struct Trainer::State {
   std::unique_ptr<BatchLoader> loader;
   nn::CheckpointDir checkpoints;
   std::unique_ptr<MetricsFile> metrics;
+  RunOptions options;
   std::int64_t step = 0, saved_step = -1;
   std::uint64_t data_position = 0;
-  double seconds = 0, loss_average = 0;
+  double seconds = 0, loss_average = 0, last_loss = 0;
 
   State(std::string f, const TrainConfig& c, DataSplits d)
       : folder(std::move(f)),
         config(c),
         data(std::move(d)),
-        sample(data.train.sample_shape()),
-        network(make_network(c, sample)),
+        network(make_network(c)),
         optimizer(network, {.lr = c.learning_rate}),
         ema(network, c.ema_decay, c.ema_warmup),
         ladder(geometric_ladder(c.sigma_max, c.sigma_min, c.levels)),
         checkpoints(folder + "/checkpoints", static_cast<int>(c.keep_checkpoints)) {}
 
   std::string file(const std::string& name) const { return folder + "/" + name; }
-  Generator stream(std::uint64_t which) const { return Generator(config.seed).fork(which); }
+  void stop_if_asked() const {
+    if (options.stop && options.stop->load()) throw Interrupted("train");
+  }
 
   void open_files() {
-    loader = std::make_unique<BatchLoader>(data.train, config.batch, stream(kBatches).state().seed, data_position);
-    const GaussianFit fit(data.train);
+    loader = std::make_unique<BatchLoader>(data.train, config.batch,
+                                           stream_of(config.seed, Stream::batches).state().seed, data_position);
+    const GaussianFit fit = gaussian_of(file("gaussian.npy"), data.train);
     std::vector<double> sigmas = ladder.to(f64).to_vector<double>(), gaussian;
     for (double s : sigmas) gaussian.push_back(fit.denoising_loss(s));
     metrics = std::make_unique<MetricsFile>(file("metrics.csv"), sigmas, gaussian, step);
@@ -118,12 +131,17 @@ struct Trainer::State {
     detail::write_atomically("train", file("loss.svg"), metrics->chart());
   }
 
-  // Goes back to the newest whole checkpoint; without one the run starts over.
+  // Goes back to the newest whole checkpoint. A run has one from its start on, unless it was killed before its first step.
   void load() {
     std::string warnings;
     const auto c = nn::latest_checkpoint(checkpoints.path(), &warnings);
     if (!warnings.empty()) fmt::print(stderr, "{}", warnings);
-    if (!c) return;
+    if (!c) {
+      if (fs::exists(file("metrics.csv")) && MetricsFile::count_rows(file("metrics.csv")) > 0)
+        fail("train", "a whole checkpoint in " + checkpoints.path(), warnings.empty() ? "none" : warnings,
+             "the steps made are lost; start anew in another folder");
+      return;
+    }
     c->restore(network, &optimizer, &ema);
     step = saved_step = c->step;
     data_position = c->data_position;
@@ -147,7 +165,7 @@ struct Trainer::State {
 
   // Loss and gradients of step `step` on `batch`: a function of the weights, the seed and the step.
   std::pair<double, Tensors> loss_and_gradients(const Tensor& batch) const {
-    Generator g = stream(kSteps + static_cast<std::uint64_t>(step));
+    Generator g = stream_of(config.seed, Stream::steps, step);
     const Tensor x = prepare(batch, g);
     const Tensor level = integers(0, config.levels, {x.size(0)}, g), z = randn(x.shape(), g);
     const Tensor loss = ncsn_loss(score(), x, level, z, ladder);
@@ -168,7 +186,6 @@ struct Trainer::State {
         step == 1 ? loss : loss_average + std::max(0.02, 1.0 / static_cast<double>(step)) * (loss - loss_average);
     last_loss = loss;
   }
-  double last_loss = 0;
 
   // Repeats the step with every op checked, so that the first one to go wrong is named.
   [[noreturn]] void diverged(const Tensor& batch, double loss, double norm) const {
@@ -181,9 +198,9 @@ struct Trainer::State {
     }
     fail("train", "a finite loss and gradient",
          fmt::format("loss {}, gradient norm {} at step {}: {}", loss, norm, step, culprit),
-         saved_step >= 0
-             ? fmt::format("the checkpoint of step {} stands; resume it with a smaller learning rate", saved_step)
-             : "try a smaller learning rate");
+         saved_step >= 0 ? fmt::format("the checkpoint of step {} stands: stein train --resume {} --lr {:g}",
+                                       saved_step, folder, config.learning_rate / 4)
+                         : "try a smaller learning rate");
   }
 
   // Held-out loss of every level, with the averaged weights, on fixed images and fixed noise.
@@ -193,9 +210,10 @@ struct Trainer::State {
     const Tensor images = data.held_out.first(count);
     std::vector<double> r;
     for (std::int64_t l = 0; l < config.levels; ++l) {
-      Generator g = stream(kEvaluation).fork(static_cast<std::uint64_t>(l));
+      Generator g = stream_of(config.seed, Stream::evaluation).fork(static_cast<std::uint64_t>(l));
       double total = 0;
       for (std::int64_t i = 0; i < images.size(0); i += config.batch) {
+        stop_if_asked();
         const Tensor x = narrow(images, 0, i, std::min(config.batch, images.size(0) - i));
         const Tensor z = randn(x.shape(), g), level = full({x.size(0)}, static_cast<double>(l), i64);
         total += sum(ncsn_losses(score(), x, level, z, ladder)).item();
@@ -205,11 +223,11 @@ struct Trainer::State {
     return r;
   }
 
-  Tensor grid(std::int64_t rows, std::int64_t columns, bool progress, const std::atomic<bool>* stop) {
+  Tensor grid(std::int64_t rows, std::int64_t columns) {
     const auto averaged = ema.swapped();
     const auto count = std::min(config.sample_count, rows * columns);
-    return make_grid(draw_samples(network, config, sample, count, config.steps_per_level, stream(kSamples).state().seed,
-                                  progress, stop),
+    const auto seed = stream_of(config.seed, Stream::samples).state().seed;
+    return make_grid(draw_samples(network, config, count, config.steps_per_level, seed, options.progress, options.stop),
                      columns);
   }
   // Rows (and, of the finished network, columns) of the grids.
@@ -217,24 +235,79 @@ struct Trainer::State {
     return static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(config.sample_count))));
   }
 
-  // Two columns drawn by the half-trained network, kept in samples/.
-  void snapshot(bool progress, const std::atomic<bool>* stop) {
-    fs::create_directories(file("samples"));
-    const Tensor g = grid(side(), 2, progress, stop);
-    const auto name = file(fmt::format("samples/step_{:07}", step));
-    save_npy(name + ".npy", g);
-    write_png(name + ".png", enlarge(g, 200));
+  // Grids of the half-trained network that are there, oldest first.
+  std::vector<std::string> snapshots() const {
+    std::vector<std::string> r;
+    if (fs::is_directory(file("samples")))
+      for (const auto& e : fs::directory_iterator(file("samples")))
+        if (e.path().extension() == ".npy" && e.path().stem().string().starts_with("step_"))
+          r.push_back(e.path().string());
+    std::sort(r.begin(), r.end());
+    return r;
   }
 
-  void finish(bool progress, const std::atomic<bool>* stop) {
-    std::vector<fs::path> earlier;
-    if (fs::exists(file("samples")))
-      for (const auto& e : fs::directory_iterator(file("samples")))
-        if (e.path().extension() == ".npy") earlier.push_back(e.path());
-    std::sort(earlier.begin(), earlier.end());
+  // A picture is worth no training time: one that cannot be written is a warning.
+  void snapshot() {
+    save();
+    try {
+      fs::create_directories(file("samples"));
+      const Tensor g = grid(side(), 2);
+      const auto name = file(fmt::format("samples/step_{:07}", step));
+      save_npy(name + ".npy", g);
+      write_png(name + ".png", enlarge(g, 200));
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception& e) {
+      fmt::print(stderr, "warning: no picture of step {}: {}\n", step, e.what());
+    }
+  }
+
+  void train() {
+    auto began = Clock::now(), saved = began;
+    // How much of the run is done, by steps or by the time given, in which drawing the snapshots does not count.
+    const auto part = [&] {
+      const double by_steps = static_cast<double>(step) / static_cast<double>(config.steps);
+      return options.minutes ? std::max(by_steps, seconds_since(began) / 60 / *options.minutes) : by_steps;
+    };
+    const double snapshot_at[] = {0.1, 0.35};
+    std::size_t snapshots_made = snapshots().size();
+
+    Progress bar("train", step, config.steps, options.progress, part());
+    while (part() < 1) {
+      stop_if_asked();
+      const auto t = Clock::now();
+      train_one();
+      const double took = seconds_since(t);
+      seconds += took;
+      const MetricsRow row{step, seconds, last_loss, loss_average, static_cast<double>(config.batch) / took, {}};
+      metrics->append(row);
+      if (step % config.evaluate_every == 0) metrics->evaluated(evaluate(config.evaluate_count));
+      bar.update(step,
+                 fmt::format("loss {:.1f} (average {:.1f})  {:.0f} images/s ", row.loss, row.loss_average,
+                             row.images_per_second),
+                 part());
+      if (step % config.checkpoint_every == 0 || seconds_since(saved) > 60 * config.checkpoint_minutes) {
+        save();
+        saved = Clock::now();
+      }
+      if (snapshots_made < std::size(snapshot_at) && part() >= snapshot_at[snapshots_made] && part() < 1) {
+        const auto pause = Clock::now();
+        bar.finish();
+        snapshot();
+        ++snapshots_made;
+        began += Clock::now() - pause;
+      }
+    }
+    save();
+  }
+
+  // The final evaluation, and the grid of samples beside those of the half-trained network.
+  void finish() {
+    metrics->evaluated(evaluate(config.final_evaluate_count));
+    detail::write_atomically("train", file("loss.svg"), metrics->chart());
     std::vector<Tensor> grids;
-    for (const auto& p : earlier) grids.push_back(load_npy(p.string()));
-    grids.push_back(grid(side(), side(), progress, stop));
+    for (const auto& path : snapshots()) grids.push_back(load_npy(path));
+    grids.push_back(grid(side(), side()));
     write_png(file("samples.png"), enlarge(side_by_side(grids)));
   }
 };
@@ -250,111 +323,53 @@ Trainer Trainer::start(const std::string& folder, const TrainConfig& config) {
   if (fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder)))
     fail("train", "a new or empty run folder", folder + ", which holds something",
          "continue it with --resume " + folder + ", or choose another folder with --out");
-  DataSplits data = open_run_data(config);
   TrainConfig complete = config;
-  const Shape sample = data.train.sample_shape();
-  complete.channels = sample[0];
-  complete.height = sample[1];
-  complete.width = sample[2];
+  if (fs::exists(config.data)) complete.data = fs::absolute(config.data).lexically_normal().string();
+  DataSplits data = open_run_data(complete);
+  describe_data(complete, data.train);
+  try_network(complete);
+  const std::string text = to_json(complete);
   fs::create_directories(folder);
+  detail::write_atomically("train", folder + "/config.json", text);
   auto state = std::make_unique<State>(folder, complete, std::move(data));
-  detail::write_atomically("train", state->file("config.json"), to_json(complete));
   state->open_files();
+  state->save();
   return Trainer(std::move(state));
 }
 
-Trainer Trainer::resume(const std::string& folder) {
-  const TrainConfig config = config_from_json(read_text(folder + "/config.json"));
-  auto state = std::make_unique<State>(folder, config, open_run_data(config));
+Trainer Trainer::resume(const std::string& folder, const Changes& changes) {
+  TrainConfig config = read_config(folder);
+  DataSplits data = open_run_data(config);
+  TrainConfig found = config;
+  describe_data(found, data.train);
+  const auto text = [](const TrainConfig& c) {
+    return fmt::format("{} images {}, checksum {:08x}", c.data_size, to_string(Shape{c.channels, c.height, c.width}),
+                       c.data_crc32);
+  };
+  if (text(found) != text(config))
+    fail("train", "the data this run began with, " + text(config), text(found) + " in " + config.data);
+  if (changes.steps) config.steps = *changes.steps;
+  if (changes.learning_rate) config.learning_rate = *changes.learning_rate;
+  check_config(config);
+  auto state = std::make_unique<State>(folder, config, std::move(data));
   state->load();
+  if (changes.steps || changes.learning_rate)
+    detail::write_atomically("train", folder + "/config.json", to_json(config));
   state->open_files();
   return Trainer(std::move(state));
 }
 
 RunResult Trainer::run(const RunOptions& options) {
   State& s = *state_;
-  const auto total = options.steps > 0 ? options.steps : s.config.steps;
-  const auto stopped = [&] { return options.stop && options.stop->load(); };
-  auto began = Clock::now();
-  const auto minutes = [&](Clock::time_point since) {
-    return std::chrono::duration<double>(Clock::now() - since).count() / 60;
-  };
-  // How much of the run is done, by steps or by the time given, in which drawing the snapshots does not count.
-  const auto part = [&] {
-    const double by_steps = static_cast<double>(s.step) / static_cast<double>(total);
-    return options.minutes ? std::max(by_steps, minutes(began) / *options.minutes) : by_steps;
-  };
-  const double snapshots[] = {0.1, 0.35};
-
-  Progress bar("train", s.step, total, options.progress, part());
-  auto saved = Clock::now();
-  while (s.step < total && part() < 1 && !stopped()) {
-    const double before = part();
-    const auto t = Clock::now();
-    s.train_one();
-    const double seconds = std::chrono::duration<double>(Clock::now() - t).count();
-    s.seconds += seconds;
-    MetricsRow row{s.step, s.seconds, s.last_loss, s.loss_average, static_cast<double>(s.config.batch) / seconds, {}};
-    const bool last = s.step >= total || part() >= 1;
-    if (last || s.step % s.config.evaluate_every == 0)
-      row.held_out = s.evaluate(last ? s.config.final_evaluate_count : s.config.evaluate_count);
-    s.metrics->append(row);
-    bar.update(s.step,
-               fmt::format("loss {:.1f} (average {:.1f})  {:.0f} images/s ", row.loss, row.loss_average,
-                           row.images_per_second),
-               part());
-    if (s.step % s.config.checkpoint_every == 0 || minutes(saved) > s.config.checkpoint_minutes) {
-      s.save();
-      saved = Clock::now();
-    }
-    for (double at : snapshots)
-      if (before < at && part() >= at && part() < 1 && !stopped()) {
-        const auto pause = Clock::now();
-        bar.finish();
-        s.snapshot(options.progress, options.stop);
-        began += Clock::now() - pause;
-      }
-  }
-  bar.finish();
-  s.save();
-  if (stopped()) return RunResult::interrupted;
+  s.options = options;
   try {
-    s.finish(options.progress, options.stop);
-  } catch (const Error&) {
-    if (stopped()) return RunResult::interrupted;
-    throw;
+    s.train();
+    s.finish();
+    return RunResult::finished;
+  } catch (const Interrupted&) {
+    s.save();
+    return RunResult::interrupted;
   }
-  return RunResult::finished;
-}
-
-TrainedNetwork load_run(const std::string& folder, bool averaged) {
-  const TrainConfig config = config_from_json(read_text(folder + "/config.json"));
-  const auto c = nn::latest_checkpoint(folder + "/checkpoints");
-  if (!c) fail("run", "a run with at least one checkpoint", folder, "continue it with stein train --resume");
-  const Shape sample{config.channels, config.height, config.width};
-  nn::NCSN network = make_network(config, sample);
-  nn::Ema ema(network, config.ema_decay, config.ema_warmup);
-  c->restore(network, nullptr, &ema);
-  if (averaged) ema.swap();
-  network.eval();
-  return {config, network, sample, c->step};
-}
-
-Tensor draw_samples(const nn::NCSN& network, const TrainConfig& c, const Shape& sample, std::int64_t count,
-                    std::int64_t steps_per_level, std::uint64_t seed, bool progress, const std::atomic<bool>* stop) {
-  Generator g(seed);
-  Progress bar("sample", 0, c.levels * steps_per_level, progress);
-  AnnealedOptions options;
-  options.steps_per_level = steps_per_level;
-  options.epsilon = c.epsilon;
-  options.progress = [&](std::int64_t done, std::int64_t) {
-    bar.update(done, fmt::format("{} images ", count));
-    return !(stop && stop->load());
-  };
-  const Tensor x = annealed_langevin([&](const Tensor& t, const Tensor& y) { return network(t, y); },
-                                     geometric_ladder(c.sigma_max, c.sigma_min, c.levels),
-                                     uniform(Shape{count} + sample, g), g, options);
-  return clamp(x, 0, 1);
 }
 
 }  // namespace stein::smld

@@ -7,36 +7,42 @@
 #include <optional>
 #include <string>
 
-#include "nn/ncsn.h"
-#include "smld/config.h"
+#include "smld/trained.h"
 
 namespace stein::smld {
 
 struct RunOptions {
-  std::int64_t steps = 0;                   ///< total number of steps; 0: the configuration's
   std::optional<double> minutes{};          ///< ends the training after so long, however many steps that makes
   bool progress = true;                     ///< a progress bar on standard error
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal handler: save and return
 };
 
+/// What may change when a run is continued; written to its config.json.
+struct Changes {
+  std::optional<std::int64_t> steps{};  ///< the new total
+  std::optional<double> learning_rate{};
+};
+
 enum class RunResult : std::uint8_t { finished, interrupted };
 
 /// A run folder holds config.json; metrics.csv, one row a step; loss.svg; samples/, grids on the way; checkpoints/;
-/// and, when the run is finished, samples.png.
+/// gaussian.npy, eigenvalues of the data's covariance; and, when the run is finished, samples.png.
 ///
 /// All random numbers of step k come from the seed and k, so the weights after k steps do not depend on where the run
 /// was interrupted. NaN or infinity in the loss or the gradients stops the run before the weights change; the error names the
 /// op, and the last checkpoint stands.
 class Trainer {
  public:
-  /// Starts a run in `folder`, which must not exist or be empty. Throws Error otherwise, and when the data cannot be used.
+  /// Starts a run in `folder`, which must not exist or be empty. Throws Error otherwise, and, before anything is written, when the
+  /// data or the configuration cannot be used.
   static Trainer start(const std::string& folder, const TrainConfig& config);
-  /// Continues the run of `folder` from its last checkpoint.
-  static Trainer resume(const std::string& folder);
+  /// Continues the run of `folder` from its last whole checkpoint. Throws Error when there is none although steps were made, and
+  /// when the data are not those it began with.
+  static Trainer resume(const std::string& folder, const Changes& changes = {});
   Trainer(Trainer&&) noexcept;
   ~Trainer();
 
-  /// Trains to the end, evaluates, draws the samples. Called again with more steps it goes on.
+  /// Trains to the end, evaluates, draws the samples.
   RunResult run(const RunOptions& options = {});
 
   std::int64_t step() const;
@@ -47,20 +53,5 @@ class Trainer {
   explicit Trainer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-/// A finished or unfinished run's network, for sampling.
-struct TrainedNetwork {
-  TrainConfig config;
-  nn::NCSN network;    ///< with the averaged weights unless asked otherwise
-  Shape sample_shape;  ///< (C, H, W)
-  std::int64_t step;
-};
-/// Throws Error when `folder` is no run folder or has no checkpoint.
-TrainedNetwork load_run(const std::string& folder, bool averaged = true);
-
-/// `count` images (count, C, H, W) by annealed Langevin dynamics from uniform noise, clipped to [0, 1].
-Tensor draw_samples(const nn::NCSN& network, const TrainConfig& config, const Shape& sample_shape, std::int64_t count,
-                    std::int64_t steps_per_level, std::uint64_t seed, bool progress,
-                    const std::atomic<bool>* stop = nullptr);
 
 }  // namespace stein::smld

@@ -10,7 +10,9 @@
 namespace stein::tools {
 
 struct TrainArgs {
-  std::string data, preset = "quickstart", out, resume;
+  std::string data, out, resume;
+  std::optional<std::string> preset;
+  std::vector<std::string> set;  // FIELD=VALUE
   std::optional<std::int64_t> steps, batch, ngf, levels, image_size;
   std::optional<double> minutes, learning_rate;
   std::optional<std::uint64_t> seed;

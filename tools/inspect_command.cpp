@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "nn/checkpoint.h"
 #include "tensor/npy.h"
 #include "tensor/print.h"
 #include "tensor/safetensors.h"
@@ -50,6 +52,24 @@ Json inspect_file(const std::string& path) {
   fail("inspect", "a .safetensors, .npy or .json file, or a folder of them", path);
 }
 
+// The file itself; of a folder its .json and .safetensors files; of a run folder those of its newest checkpoint, too.
+std::vector<std::string> files_of(const std::string& path) {
+  if (!fs::is_directory(path)) return {path};
+  std::vector<std::string> files;
+  const auto gather = [&](const std::string& folder) {
+    for (const auto& e : fs::directory_iterator(folder))
+      if (e.is_regular_file() && (e.path().extension() == ".safetensors" || e.path().extension() == ".json"))
+        files.push_back(e.path().string());
+  };
+  gather(path);
+  const std::string checkpoints = fs::is_directory(path + "/checkpoints") ? path + "/checkpoints" : path;
+  if (const auto steps = nn::checkpoint_steps(checkpoints); !steps.empty())
+    gather(nn::checkpoint_path(checkpoints, steps.back()));
+  std::sort(files.begin(), files.end());
+  if (files.empty()) fail("inspect", "a folder with .safetensors or .json files, or a run folder", path);
+  return files;
+}
+
 void print(const Json& j) {
   fmt::print("{}\n", j["file"].get<std::string>());
   if (j["format"] == "npy") fmt::print("  {} {}\n", j["dtype"].get<std::string>(), j["shape"].dump());
@@ -66,16 +86,7 @@ void print(const Json& j) {
 
 int inspect(const std::string& path, bool json) {
   if (!fs::exists(path)) fail("inspect", "an existing file or folder", path);
-  std::vector<std::string> files;
-  if (fs::is_directory(path)) {
-    for (const auto& e : fs::directory_iterator(path))
-      if (e.is_regular_file() && (e.path().extension() == ".safetensors" || e.path().extension() == ".json"))
-        files.push_back(e.path().string());
-    std::sort(files.begin(), files.end());
-    if (files.empty()) fail("inspect", "a folder with .safetensors or .json files", path);
-  } else {
-    files.push_back(path);
-  }
+  const auto files = files_of(path);
   auto all = Json::array();
   for (const auto& f : files) {
     const Json j = inspect_file(f);

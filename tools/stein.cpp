@@ -45,14 +45,17 @@ int main(int argc, char** argv) {
                 "tiny (seconds), quickstart (minutes), mnist or cifar10 (as published; with --data)");
   auto* out = c->add_option("--out", ta.out, "run folder to make (default: runs/PRESET)");
   c->add_option("--resume", ta.resume, "run folder to continue")->excludes(out);
-  c->add_option("--steps", ta.steps, "total number of training steps");
+  c->add_option("--steps", ta.steps, "total number of training steps (default: the preset's, or the run's)")
+      ->check(CLI::PositiveNumber);
   c->add_option("--minutes", ta.minutes, "end the training after so many minutes")->check(CLI::PositiveNumber);
   c->add_option("--seed", ta.seed, "seed of weights, batches and noise (default: 0)");
   c->add_option("--batch", ta.batch, "images a step (default: the preset's)");
   c->add_option("--ngf", ta.ngf, "base number of feature maps (default: the preset's)");
   c->add_option("--levels", ta.levels, "noise levels (default: the preset's)");
   c->add_option("--image-size", ta.image_size, "side of the images of a folder, and of shapes");
-  c->add_option("--lr", ta.learning_rate, "learning rate of Adam (default: the preset's)");
+  c->add_option("--lr", ta.learning_rate, "learning rate of Adam (default: the preset's, or the run's)");
+  c->add_option("--set", ta.set,
+                "FIELD=VALUE, any other field of config.json, for example sigma_max=5; may be repeated");
   c->add_flag("--quiet", ta.quiet, "no progress bar");
   on(c, [&] { return train(ta); });
 
@@ -62,7 +65,7 @@ int main(int argc, char** argv) {
   c->add_option("--count", sa.count, "number of images")->check(CLI::PositiveNumber);
   c->add_option("--steps-per-level", sa.steps_per_level, "Langevin steps at each noise level (default: the run's)")
       ->check(CLI::PositiveNumber);
-  c->add_option("--out", sa.out, "PNG file to write");
+  c->add_option("--out", sa.out, "file to write: a grid as .png, or the images (N, C, H, W) in [0, 1] as .npy");
   c->add_option("--seed", sa.seed, "seed of the sampling");
   c->add_flag("--raw-weights", sa.raw_weights, "the last weights instead of their moving average");
   c->add_flag("--quiet", sa.quiet, "no progress bar");
@@ -108,8 +111,8 @@ int main(int argc, char** argv) {
   on(c, [&] { return gradcheck(op, order, check_json); });
 
   std::string path;
-  c = app.add_subcommand("inspect", "Show what a checkpoint, a safetensors or an npy file holds");
-  c->add_option("path", path, "file or checkpoint folder")->required();
+  c = app.add_subcommand("inspect", "Show what a run folder, a checkpoint, a safetensors or an npy file holds");
+  c->add_option("path", path, "file, checkpoint folder or run folder")->required();
   c->add_flag("--json", inspect_json, "print one JSON object");
   on(c, [&] { return inspect(path, inspect_json); });
 

@@ -4,11 +4,14 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 
 #include "smld/image.h"
 #include "smld/run_folder.h"
+#include "smld/samplers.h"
 #include "smld/trainer.h"
 #include "tensor/error.h"
+#include "tensor/npy.h"
 #include "tools/commands.h"
 
 namespace stein::tools {
@@ -33,12 +36,17 @@ constexpr int kInterrupted = 130;
 
 int train(const TrainArgs& args) {
   catch_signals();
-  if (!args.resume.empty() && (args.seed || args.batch || args.ngf || args.levels || args.learning_rate ||
-                               args.image_size || !args.data.empty()))
-    fail("train", "--resume with --steps and --minutes only", "options that belong to the start of a run");
+  const std::string folder = !args.resume.empty() ? args.resume
+                             : !args.out.empty()  ? args.out
+                                                  : "runs/" + args.preset.value_or("quickstart");
   const auto trainer_of = [&] {
-    if (!args.resume.empty()) return smld::Trainer::resume(args.resume);
-    smld::TrainConfig c = smld::preset(args.preset);
+    if (!args.resume.empty()) {
+      if (args.preset || args.seed || args.batch || args.ngf || args.levels || args.image_size || !args.set.empty() ||
+          !args.data.empty())
+        fail("train", "--resume with --steps, --minutes and --lr only", "options that belong to the start of a run");
+      return smld::Trainer::resume(folder, {.steps = args.steps, .learning_rate = args.learning_rate});
+    }
+    smld::TrainConfig c = smld::preset(args.preset.value_or("quickstart"));
     if (!args.data.empty()) c.data = args.data;
     if (args.steps) c.steps = *args.steps;
     if (args.seed) c.seed = *args.seed;
@@ -47,14 +55,18 @@ int train(const TrainArgs& args) {
     if (args.levels) c.levels = *args.levels;
     if (args.image_size) c.image_size = *args.image_size;
     if (args.learning_rate) c.learning_rate = *args.learning_rate;
-    return smld::Trainer::start(args.out.empty() ? "runs/" + args.preset : args.out, c);
+    for (const auto& setting : args.set) {
+      const auto at = setting.find('=');
+      if (at == std::string::npos) fail("train", "--set FIELD=VALUE", setting);
+      smld::set_field(c, setting.substr(0, at), setting.substr(at + 1));
+    }
+    return smld::Trainer::start(folder, c);
   };
-  const std::string folder = !args.resume.empty() ? args.resume : args.out.empty() ? "runs/" + args.preset : args.out;
   smld::Trainer trainer = trainer_of();
   if (!args.quiet)
-    fmt::print(stderr, "run folder {}, data {}, step {}\n", folder, trainer.config().data, trainer.step());
+    fmt::print(stderr, "run folder {}, data {}, step {} of {}\n", folder, trainer.config().data, trainer.step(),
+               trainer.config().steps);
   smld::RunOptions options;
-  options.steps = args.steps.value_or(0);
   options.minutes = args.minutes;
   options.progress = !args.quiet;
   options.stop = &interrupted;
@@ -69,12 +81,22 @@ int train(const TrainArgs& args) {
 }
 
 int sample(const SampleArgs& args) {
+  const auto type = std::filesystem::path(args.out).extension();
+  if (type != ".png" && type != ".npy") fail("sample", "--out with a name that ends in .png or .npy", args.out);
   catch_signals();
   const smld::TrainedNetwork run = smld::load_run(args.folder, !args.raw_weights);
-  const Tensor images = smld::draw_samples(run.network, run.config, run.sample_shape, args.count,
-                                           args.steps_per_level.value_or(run.config.steps_per_level), args.seed,
-                                           !args.quiet, &interrupted);
-  smld::write_png(args.out, smld::enlarge(smld::make_grid(images)));
+  try {
+    const Tensor images = smld::draw_samples(run.network, run.config, args.count,
+                                             args.steps_per_level.value_or(run.config.steps_per_level), args.seed,
+                                             !args.quiet, &interrupted);
+    if (type == ".npy")
+      save_npy(args.out, images);
+    else
+      smld::write_png(args.out, smld::enlarge(smld::make_grid(images)));
+  } catch (const smld::Interrupted&) {
+    fmt::print(stderr, "interrupted; nothing was written\n");
+    return kInterrupted;
+  }
   fmt::print("{}: {} images drawn with the weights of step {}\n", args.out, args.count, run.step);
   return 0;
 }

@@ -2,6 +2,7 @@
 #include "smld/data/dataset.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -73,6 +74,15 @@ Tensor Dataset::labels(std::span<const std::int64_t> indices) const {
   std::transform(indices.begin(), indices.end(), out.mutable_data<std::int64_t>(),
                  [&](std::int64_t i) { return labels_.data<std::int64_t>()[row(i)]; });
   return out;
+}
+
+std::uint32_t Dataset::checksum() const {
+  const auto bytes = static_cast<std::size_t>(numel(sample_shape_)) * size_of(samples_.dtype());
+  const std::string shape = to_string(sample_shape_);
+  auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(shape.data()), shape.size());
+  const auto* from = static_cast<const Bytef*>(samples_.raw());
+  for (std::int64_t i = 0; i < size(); ++i) crc = crc32_z(crc, from + static_cast<std::size_t>(row(i)) * bytes, bytes);
+  return static_cast<std::uint32_t>(crc);
 }
 
 Dataset Dataset::subset(std::string name, const std::vector<std::int64_t>& rows) const {

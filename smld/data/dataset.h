@@ -35,6 +35,8 @@ class Dataset {
   Tensor first(std::int64_t count) const;
   /// (B) i64. Throws Error when the data set has no labels.
   Tensor labels(std::span<const std::int64_t> indices) const;
+  /// CRC-32 of the samples' bytes and of their order: tells whether these are the data that a run began with.
+  std::uint32_t checksum() const;
   /// The samples at `rows` as a data set of its own, sharing memory with this one.
   Dataset subset(std::string name, const std::vector<std::int64_t>& rows) const;
 

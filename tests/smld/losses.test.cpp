@@ -158,6 +158,17 @@ TEST_CASE("losses refuse what does not fit") {
                     "[dsm_loss] expected noise of f32 (2, 2); got f32 (2, 3)");
   CHECK_THROWS_WITH(dsm_loss(f, ones({2, 2}), ones({2, 2}), 0),
                     "[dsm_loss] expected a noise level above 0; got 0.000000");
+  const Score wrong = [](const Tensor& x) { return narrow(x, 1, 0, 1); };
+  CHECK_THROWS_WITH(dsm_loss(wrong, ones({2, 2}), ones({2, 2}), 1),
+                    "[dsm_loss] expected a score of f32 (2, 2); got f32 (2, 1)");
+  CHECK_THROWS_WITH(explicit_loss(wrong, ones({2, 2}), ones({2, 2})),
+                    "[explicit_loss] expected a score of f32 (2, 2); got f32 (2, 1)");
+  const LevelScore level_score = [&](const Tensor& x, const Tensor&) { return wrong(x); };
+  const Tensor ladder = geometric_ladder(1, 0.1, 2), level = zeros({2}, i64);
+  CHECK_THROWS_WITH(ncsn_loss(level_score, ones({2, 2}), level, ones({2, 2}), ladder),
+                    "[ncsn_loss] expected a score of f32 (2, 2); got f32 (2, 1)");
+  CHECK_THROWS_WITH(ncsn_loss(level_score, ones({2, 2}), zeros({1}, i64), ones({2, 2}), ladder),
+                    "[ncsn_loss] expected a level i64 for each of 2 samples; got i64 (1,)");
   CHECK_THROWS_WITH(
       geometric_ladder(0.01, 1, 10),
       "[geometric_ladder] expected sigma_max >= sigma_min > 0 and at least 1 level; got 0.010000, 1.000000, 10");

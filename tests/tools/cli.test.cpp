@@ -87,7 +87,16 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
        "[config] expected data for the preset mnist; got none; give --data DIR, a folder with MNIST's IDX files"},
       {{"train", "--resume", dir / "nothing"},
        "[run] expected a run folder with the file " + (dir / "nothing") + "/config.json; got no such file"},
-      {{"train", "--resume", dir / "r", "--seed", "1"}, "[train] expected --resume with --steps and --minutes only"},
+      {{"train", "--resume", dir / "r", "--seed", "1"},
+       "[train] expected --resume with --steps, --minutes and --lr only"},
+      {{"train", "--preset", "tiny", "--set", "sigma_maxx=2", "--out", dir / "r"},
+       "[config] expected one of preset, data,"},
+      {{"train", "--preset", "tiny", "--set", "sigma_max=big", "--out", dir / "r"},
+       "[config] expected field sigma_max of the right type; got"},
+      {{"train", "--preset", "tiny", "--image-size", "13", "--out", dir / "r"}, "[ncsn] expected"},
+      {{"train", "--preset", "tiny", "--steps", "0", "--out", dir / "r"}, "--steps"},
+      {{"sample", dir / "nothing", "--out", "grid.jpg"},
+       "[sample] expected --out with a name that ends in .png or .npy"},
       {{"sample", dir / "nothing"}, "[run] expected a run folder"},
       {plus({"loss", "ssm"}, mlp), "[loss] expected --probe v.npy for ssm; got none"},
       {plus({"loss", "dsm"}, mlp), "[loss] expected --noise and --sigma for dsm; got none"},
@@ -106,6 +115,7 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
     INFO((c.args.empty() ? "" : c.args[0]) << ": " << r.err << r.out);
     CHECK(r.code != 0);
     CHECK(r.code < 128);
+    CHECK(!std::filesystem::exists(dir / "r"));  // nothing is left in the way of the corrected command
     CHECK((r.err + r.out).find(c.message) != std::string::npos);
   }
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "tensor/npy.h"
 #include "tensor/safetensors.h"
 #include "tests/tools/program.h"
 
@@ -61,7 +62,12 @@ TEST_CASE("stein train leaves a complete run folder and never overwrites it", "[
   const auto png = dir / "grid.png";
   CHECK(run(dir, {"sample", run_dir, "--count", "3", "--steps-per-level", "2", "--out", png, "--quiet"}).code == 0);
   CHECK(read_file(png).rfind("\x89PNG", 0) == 0);
-  CHECK(run(dir, {"inspect", run_dir + "/config.json"}).code == 0);
+  const auto raw = dir / "images.npy";
+  CHECK(run(dir, {"sample", run_dir, "--count", "70", "--steps-per-level", "1", "--out", raw, "--quiet"}).code == 0);
+  CHECK(load_npy(raw).shape() == Shape{70, 1, 12, 12});
+  const auto inspected = run(dir, {"inspect", run_dir});
+  CHECK(inspected.code == 0);
+  CHECK(inspected.out.find("step-00000070/ema.safetensors") != std::string::npos);
 }
 
 TEST_CASE("a run killed at a random moment and resumed has the weights of an uninterrupted one, bit for bit",
@@ -97,6 +103,57 @@ TEST_CASE("a run killed at a random moment and resumed has the weights of an uni
   INFO(last.err);
   REQUIRE(last.code == 0);
   same_bits(last_weights(whole), last_weights(broken));
+}
+
+TEST_CASE("Ctrl-C while a half-trained network draws its samples saves too", "[slow]") {
+  TempDir dir;
+  const auto run_dir = dir / "run";
+  Program p(dir.path().string(), {"train", "--preset", "tiny", "--set", "steps_per_level=100000", "--out", run_dir});
+  for (int i = 0; i < 600 && p.err().find("sample ") == std::string::npos && !p.ended(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  p.send(SIGINT);
+  const auto end = p.wait();
+  INFO(end.err);
+  CHECK(end.code == 130);
+  CHECK(end.err.find("interrupted and saved at step 6") != std::string::npos);
+  CHECK(fs::exists(run_dir + "/checkpoints/step-00000006/weights.safetensors"));
+}
+
+TEST_CASE("a run goes on only from a whole checkpoint and with its own data", "[slow]") {
+  TempDir dir;
+  const auto run_dir = dir / "run", data = dir / "data.npy";
+  save_npy(data, from_vector(std::vector<float>(40 * 64, 0.5f), {40, 1, 8, 8}));
+  REQUIRE(run(dir, {"train", "--preset", "tiny", "--data", data, "--set", "image_size=0", "--steps", "3", "--out",
+                    run_dir, "--quiet"})
+              .code == 0);
+  save_npy(data, from_vector(std::vector<float>(40 * 64, 0.25f), {40, 1, 8, 8}));
+  const auto other = run(dir, {"train", "--resume", run_dir, "--steps", "5", "--quiet"});
+  CHECK(other.code == 1);
+  CHECK(other.err.find("[train] expected the data this run began with, 36 images (1, 8, 8), checksum") !=
+        std::string::npos);
+  save_npy(data, from_vector(std::vector<float>(40 * 64, 0.5f), {40, 1, 8, 8}));
+  const std::string csv = read_file(run_dir + "/metrics.csv");
+  for (const auto& e : fs::directory_iterator(run_dir + "/checkpoints"))
+    write_file(e.path().string() + "/weights.safetensors", "damaged");
+  const auto damaged = run(dir, {"train", "--resume", run_dir, "--steps", "5", "--quiet"});
+  CHECK(damaged.code == 1);
+  CHECK(damaged.err.find("[train] expected a whole checkpoint in " + run_dir + "/checkpoints; got ") !=
+        std::string::npos);
+  CHECK(read_file(run_dir + "/metrics.csv") == csv);
+}
+
+TEST_CASE("steps and learning rate may change when a run goes on, and stay changed", "[slow]") {
+  TempDir dir;
+  const auto run_dir = dir / "run";
+  REQUIRE(run(dir, {"train", "--preset", "tiny", "--steps", "3", "--out", run_dir, "--quiet"}).code == 0);
+  REQUIRE(run(dir, {"train", "--resume", run_dir, "--steps", "5", "--lr", "1e-4", "--quiet"}).code == 0);
+  const std::string config = read_file(run_dir + "/config.json");
+  CHECK(config.find("\"steps\": 5,") != std::string::npos);
+  CHECK(config.find("\"learning_rate\": 0.0001,") != std::string::npos);
+  const std::string csv = read_file(run_dir + "/metrics.csv");
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 6);
+  const auto last = csv.substr(csv.rfind("\n5,"));
+  CHECK(last.find(",,") == std::string::npos);  // the last row has the held-out losses
 }
 
 TEST_CASE("Ctrl-C saves; the run goes on with --resume", "[slow]") {
