@@ -4,6 +4,8 @@
 #include "ops/elementwise.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "tensor/detail/strided.h"
@@ -105,7 +107,25 @@ Strides broadcast_strides(const Tensor& t, const Shape& shape) {
   return s;
 }
 
+// Whether a tensor of this dtype has an element equal to `value`; floating dtypes round, which is no surprise.
+bool holds(DType dtype, double value) {
+  if (is_floating(dtype)) return true;
+  if (dtype == boolean) return value == 0 || value == 1;
+  const double limit = 0x1p63;
+  return std::trunc(value) == value && (dtype == u8 ? value >= 0 && value <= 255 : value >= -limit && value < limit);
+}
+
 }  // namespace
+
+Tensor number(const char* op, double value, const Tensor& x) {
+  if (!holds(x.dtype(), value)) {
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    fail(op, "a number that " + std::string(name_of(x.dtype())) + " holds exactly", std::string(text, end),
+         "convert with x.to(f32)");
+  }
+  return scalar(value, x.dtype());
+}
 
 Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels& kernels, const void* op,
                        std::span<const Tensor* const> inputs) {

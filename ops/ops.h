@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // THE catalogue: every op, one line each. Names and conventions are those of PyTorch and NumPy. Shapes broadcast as in
-// NumPy; axes may be negative; an empty list of axes means all. dtypes never mix: convert with x.to(dtype). Every op
-// with a floating result is differentiable to any order in its floating inputs unless it says "no gradient".
+// NumPy; axes may be negative; an empty list of axes means all; a rank-0 tensor takes axis 0 or -1 where a vector would.
+// dtypes never mix: convert with x.to(dtype). Every op with a floating result is differentiable to any order in its
+// floating inputs unless it says "no gradient".
 // Errors: stein::Error, "[op] expected ...; got ...; hint".
 #pragma once
 
@@ -38,10 +39,12 @@ Tensor sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x);                         ///< log(1 + e^x)
 Tensor relu(const Tensor& x);                             ///< derivative 0 at 0
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);  ///< x > 0 ? x : slope x; slope >= 0; derivative slope at 0
-Tensor elu(const Tensor& x, double alpha = 1);  ///< x > 0 ? x : alpha (e^x - 1); alpha >= 0; derivative alpha at 0
-Tensor silu(const Tensor& x);                   ///< x sigmoid(x)
-Tensor gelu(const Tensor& x);                   ///< exact: x Phi(x)
-Tensor gelu_tanh(const Tensor& x);              ///< the tanh approximation
+/// x > 0 ? x : alpha (e^x - 1); alpha >= 0; derivative alpha at 0. The derivative is y + alpha for x < 0: it keeps y alone, which
+/// the next convolution keeps anyway, and e^x comes with the rounding of y, alpha 6e-8 in f32 (0 below x = -17.3).
+Tensor elu(const Tensor& x, double alpha = 1);
+Tensor silu(const Tensor& x);                         ///< x sigmoid(x)
+Tensor gelu(const Tensor& x);                         ///< exact: x Phi(x)
+Tensor gelu_tanh(const Tensor& x);                    ///< the tanh approximation
 Tensor clamp(const Tensor& x, double lo, double hi);  ///< derivative 1 on (lo, hi), 0 at and outside the bounds
 
 // ---- elementwise, two and three operands ----
@@ -78,27 +81,32 @@ Tensor erf_backward(const Tensor& g, const Tensor& x);
 Tensor clamp_backward(const Tensor& g, const Tensor& x, double lo, double hi);
 Tensor maximum_backward(const Tensor& g, const Tensor& a, const Tensor& b);  ///< a's share: g, g / 2 or 0
 
-// Operators. A C++ number takes the tensor's dtype.
+// Operators. A C++ number takes the tensor's dtype; Error when that is an integer or bool dtype which does not hold it
+// exactly: nothing is truncated silently.
+namespace detail {
+/// The number as a rank-0 tensor of x's dtype; `op` names the error.
+Tensor number(const char* op, double value, const Tensor& x);
+}  // namespace detail
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
-inline Tensor operator+(const Tensor& a, double b) { return add(a, scalar(b, a.dtype())); }
-inline Tensor operator-(const Tensor& a, double b) { return sub(a, scalar(b, a.dtype())); }
-inline Tensor operator*(const Tensor& a, double b) { return mul(a, scalar(b, a.dtype())); }
-inline Tensor operator/(const Tensor& a, double b) { return div(a, scalar(b, a.dtype())); }
-inline Tensor operator+(double a, const Tensor& b) { return add(scalar(a, b.dtype()), b); }
-inline Tensor operator-(double a, const Tensor& b) { return sub(scalar(a, b.dtype()), b); }
-inline Tensor operator*(double a, const Tensor& b) { return mul(scalar(a, b.dtype()), b); }
-inline Tensor operator/(double a, const Tensor& b) { return div(scalar(a, b.dtype()), b); }
+inline Tensor operator+(const Tensor& a, double b) { return add(a, detail::number("add", b, a)); }
+inline Tensor operator-(const Tensor& a, double b) { return sub(a, detail::number("sub", b, a)); }
+inline Tensor operator*(const Tensor& a, double b) { return mul(a, detail::number("mul", b, a)); }
+inline Tensor operator/(const Tensor& a, double b) { return div(a, detail::number("div", b, a)); }
+inline Tensor operator+(double a, const Tensor& b) { return add(detail::number("add", a, b), b); }
+inline Tensor operator-(double a, const Tensor& b) { return sub(detail::number("sub", a, b), b); }
+inline Tensor operator*(double a, const Tensor& b) { return mul(detail::number("mul", a, b), b); }
+inline Tensor operator/(double a, const Tensor& b) { return div(detail::number("div", a, b), b); }
 inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
 inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
-inline Tensor operator<(const Tensor& a, double b) { return lt(a, scalar(b, a.dtype())); }
-inline Tensor operator>(const Tensor& a, double b) { return gt(a, scalar(b, a.dtype())); }
-inline Tensor operator<=(const Tensor& a, double b) { return le(a, scalar(b, a.dtype())); }
-inline Tensor operator>=(const Tensor& a, double b) { return ge(a, scalar(b, a.dtype())); }
+inline Tensor operator<(const Tensor& a, double b) { return lt(a, detail::number("lt", b, a)); }
+inline Tensor operator>(const Tensor& a, double b) { return gt(a, detail::number("gt", b, a)); }
+inline Tensor operator<=(const Tensor& a, double b) { return le(a, detail::number("le", b, a)); }
+inline Tensor operator>=(const Tensor& a, double b) { return ge(a, detail::number("ge", b, a)); }
 
 // ---- reductions ----
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);

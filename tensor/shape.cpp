@@ -92,10 +92,11 @@ Axes from_end(std::string_view op, const Axes& axes, int rank) {
     for (int i = -rank; i < 0; ++i) r.push_back(i);
     return r;
   }
-  for (auto a : axes) r.push_back(normal_axis(op, a, rank) - rank);
+  const int counted = std::max(rank, 1);  // rank 0 takes the axis of a vector with one element
+  for (auto a : axes) r.push_back(normal_axis(op, a, counted) - counted);
   std::sort(r.begin(), r.end());
   if (std::adjacent_find(r.begin(), r.end()) != r.end()) fail(op, "each axis once", to_string(axes));
-  return r;
+  return rank == 0 ? Axes{} : r;
 }
 
 }  // namespace stein

@@ -87,7 +87,8 @@ Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
 int normal_axis(std::string_view op, std::int64_t axis, int rank);
 
 /// Axes as sorted, distinct, NEGATIVE positions (counted from the end), so that axes added on the left do not disturb
-/// them. An empty list means all axes. Throws Error in the name of `op` when one is out of range or stands twice.
+/// them. An empty list means all axes; for rank 0, which takes axis 0 or -1 as PyTorch does, the result is empty. Throws
+/// Error in the name of `op` when one is out of range or stands twice.
 Axes from_end(std::string_view op, const Axes& axes, int rank);
 
 }  // namespace stein

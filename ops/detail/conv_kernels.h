@@ -101,17 +101,11 @@ STEIN_SIMD_KERNEL(conv_filter_run_f64, void(const ConvFilterArgs<double>& args))
 STEIN_SIMD_KERNEL(conv_filter_finish_f32, void(const ConvFilterFinishArgs<float>& args))
 STEIN_SIMD_KERNEL(conv_filter_finish_f64, void(const ConvFilterFinishArgs<double>& args))
 
-// The same by Winograd's F(4x4, 3x3), where winograd_applies: a quarter of the products, about twice the rounding error. Called like
-// the direct kernels, with buffers and filters packed for themselves.
+// The same for f32 by Winograd's F(4x4, 3x3), where winograd_applies: a quarter of the products, about twice the rounding error.
+// Called like the direct kernels, with buffers and filters packed for themselves.
 STEIN_SIMD_KERNEL(winograd_plan_f32, void(const ConvShape& shape, ConvPass pass, ConvPlan& plan))
-STEIN_SIMD_KERNEL(winograd_plan_f64, void(const ConvShape& shape, ConvPass pass, ConvPlan& plan))
 STEIN_SIMD_KERNEL(winograd_pack_f32, void(const ConvPackArgs<float>& args))
-STEIN_SIMD_KERNEL(winograd_pack_f64, void(const ConvPackArgs<double>& args))
 STEIN_SIMD_KERNEL(winograd_run_f32, void(const ConvRunArgs<float>& args))
-STEIN_SIMD_KERNEL(winograd_run_f64, void(const ConvRunArgs<double>& args))
 STEIN_SIMD_KERNEL(winograd_filter_plan_f32, void(const ConvShape& shape, ConvFilterPlan& plan))
-STEIN_SIMD_KERNEL(winograd_filter_plan_f64, void(const ConvShape& shape, ConvFilterPlan& plan))
 STEIN_SIMD_KERNEL(winograd_filter_run_f32, void(const ConvFilterArgs<float>& args))
-STEIN_SIMD_KERNEL(winograd_filter_run_f64, void(const ConvFilterArgs<double>& args))
 STEIN_SIMD_KERNEL(winograd_filter_finish_f32, void(const ConvFilterFinishArgs<float>& args))
-STEIN_SIMD_KERNEL(winograd_filter_finish_f64, void(const ConvFilterFinishArgs<double>& args))

@@ -140,10 +140,7 @@ void run(const ConvRunArgs<T>& a) {
 }  // namespace
 
 void winograd_plan_f32(const ConvShape& shape, ConvPass pass, ConvPlan& out) { plan<float>(shape, pass, out); }
-void winograd_plan_f64(const ConvShape& shape, ConvPass pass, ConvPlan& out) { plan<double>(shape, pass, out); }
 void winograd_pack_f32(const ConvPackArgs<float>& args) { pack(args); }
-void winograd_pack_f64(const ConvPackArgs<double>& args) { pack(args); }
 void winograd_run_f32(const ConvRunArgs<float>& args) { run(args); }
-void winograd_run_f64(const ConvRunArgs<double>& args) { run(args); }
 
 }  // namespace stein::kernels::STEIN_UNIT

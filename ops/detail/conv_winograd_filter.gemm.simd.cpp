@@ -137,10 +137,7 @@ void finish(const ConvFilterFinishArgs<T>& a) {
 }  // namespace
 
 void winograd_filter_plan_f32(const ConvShape& shape, ConvFilterPlan& out) { plan<float>(shape, out); }
-void winograd_filter_plan_f64(const ConvShape& shape, ConvFilterPlan& out) { plan<double>(shape, out); }
 void winograd_filter_run_f32(const ConvFilterArgs<float>& args) { run(args); }
-void winograd_filter_run_f64(const ConvFilterArgs<double>& args) { run(args); }
 void winograd_filter_finish_f32(const ConvFilterFinishArgs<float>& args) { finish(args); }
-void winograd_filter_finish_f64(const ConvFilterFinishArgs<double>& args) { finish(args); }
 
 }  // namespace stein::kernels::STEIN_UNIT

@@ -94,6 +94,8 @@ inline void check_index_dtype(const char* op, const Tensor& index) {
 namespace stein {
 
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+  if (x.rank() == 0 && index.rank() == 0)
+    return as_vector(x, [&](const Tensor& v) { return gather(v, axis, reshape(index, {1})); });
   const int a = normal_axis("gather", axis, x.rank()) - x.rank();
   host::check_index_dtype("gather", index);
   bool fits = index.rank() <= x.rank() && -a <= index.rank();
@@ -155,8 +157,17 @@ void register_gather(OpRegistry& r) {
   r.add({"gather",
          "out[.., i, ..] = x[.., index[.., i, ..], ..]",
          Kind::linear,
-         {sample({4}, {6}, 0), sample({3, 2}, {5, 2}, 0), sample({2, 3, 2}, {2, 1, 2}, 1), sample({2, 3}, {1, 4}, -1),
-          sample({1, 2}, {3, 2}, 0), sample({2, 3}, {2, 0}, 1)}});
+         {sample({4}, {6}, 0),
+          sample({3, 2}, {5, 2}, 0),
+          sample({2, 3, 2}, {2, 1, 2}, 1),
+          sample({2, 3}, {1, 4}, -1),
+          sample({1, 2}, {3, 2}, 0),
+          sample({2, 3}, {2, 0}, 1),
+          {"rank 0",
+           {{Shape{}}, {Shape{}, 0, 0, {}, i64}},
+           [](const Tensors& in) { return Tensors{gather(in[0], -1, in[1])}; },
+           [](const Tensors& in) { return Tensors{in[0]}; },
+           true}}});
   const auto back = [=](Shape x, int axis, std::int64_t size) {
     return Sample{to_string(x) + " axis " + std::to_string(axis) + " into " + std::to_string(size),
                   {{x}, {x, 0, static_cast<double>(size - 1), {}, i64}},

@@ -30,6 +30,11 @@ inline void check_conv(const char* op, const Tensor& a, const Tensor& b, const C
              std::to_string(p.padding));
 }
 
+inline void check_bias(const char* op, const Tensor& bias, std::int64_t channels, DType dtype) {
+  if (bias.shape() != Shape{channels} || bias.dtype() != dtype)
+    fail(op, "a bias " + std::string(name_of(dtype)) + " " + to_string(Shape{channels}), describe(bias));
+}
+
 // Below this many channels the transforms cost more than the products they save (bench_conv_kernels).
 inline constexpr std::int64_t kWinogradChannels = 32;
 
@@ -49,11 +54,12 @@ struct ConvKernels {
   void (*filter_finish)(const kernels::ConvFilterFinishArgs<T>&);
 };
 template <class T>
-ConvKernels<T> conv_kernels(bool winograd) {
-  if (winograd)
-    return {STEIN_KERNEL_OF(T, winograd_plan),       STEIN_KERNEL_OF(T, winograd_pack),
-            STEIN_KERNEL_OF(T, winograd_run),        STEIN_KERNEL_OF(T, winograd_filter_plan),
-            STEIN_KERNEL_OF(T, winograd_filter_run), STEIN_KERNEL_OF(T, winograd_filter_finish)};
+ConvKernels<T> conv_kernels([[maybe_unused]] bool winograd) {
+  if constexpr (std::is_same_v<T, float>)
+    if (winograd)
+      return {kernels::winograd_plan_f32(),       kernels::winograd_pack_f32(),
+              kernels::winograd_run_f32(),        kernels::winograd_filter_plan_f32(),
+              kernels::winograd_filter_run_f32(), kernels::winograd_filter_finish_f32()};
   return {STEIN_KERNEL_OF(T, conv_plan),       STEIN_KERNEL_OF(T, conv_pack),
           STEIN_KERNEL_OF(T, conv_run),        STEIN_KERNEL_OF(T, conv_filter_plan),
           STEIN_KERNEL_OF(T, conv_filter_run), STEIN_KERNEL_OF(T, conv_filter_finish)};
@@ -192,9 +198,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   if (!bias.defined())
     return fold_products(x, weight, true,
                          [&](const Tensor& a, const Tensor& b) { return record(host::Conv2d{p}, a, b); });
-  if (bias.rank() != 1 || bias.size(0) != weight.size(-4) || bias.dtype() != x.dtype())
-    fail("conv2d", "a bias " + std::string(name_of(x.dtype())) + " (" + std::to_string(weight.size(-4)) + ",)",
-         describe(bias));
+  host::check_bias("conv2d", bias, weight.size(-4), x.dtype());
   if (x.rank() == 4 && weight.rank() == 4) return record(host::Conv2dBias{p}, x, weight, bias);
   return conv2d(x, weight, {}, p) + reshape(bias, {-1, 1, 1});
 }
@@ -234,6 +238,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
          "weight " + describe(weight) + ", x " + describe(x));
   if (output_padding < 0 || output_padding >= std::max(p.stride, p.dilation))
     fail("conv_transpose2d", "an output padding from 0 to below stride or dilation", std::to_string(output_padding));
+  if (bias.defined()) host::check_bias("conv_transpose2d", bias, weight.size(-3) * p.groups, x.dtype());
   const auto size = [&](std::int64_t in, std::int64_t kernel) {
     return (in - 1) * p.stride - 2 * p.padding + p.dilation * (kernel - 1) + output_padding + 1;
   };

@@ -62,6 +62,7 @@ namespace stein {
 Tensor cumsum(const Tensor& x, int axis) {
   if (x.dtype() == u8 || x.dtype() == boolean)
     fail("cumsum", "a dtype of f32, f64, i64", name_of(x.dtype()), "convert it with to(dtype)");
+  if (x.rank() == 0) return as_vector(x, [&](const Tensor& v) { return cumsum(v, axis); });
   return record(host::Cumsum{normal_axis("cumsum", axis, x.rank()) - x.rank(), false}, x);
 }
 
@@ -71,6 +72,7 @@ void register_cumsum(OpRegistry& r) {
                   {{shape}},
                   [=](const Tensors& in) { return Tensors{cumsum(in[0], axis)}; },
                   [=](const Tensors& in) {
+                    if (in[0].rank() == 0) return in;
                     Tensors sums{narrow(in[0], axis, 0, 0)};
                     for (std::int64_t i = 0; i < in[0].size(axis); ++i)
                       sums.push_back(sum(narrow(in[0], axis, 0, i + 1), {axis}, true));
@@ -82,7 +84,7 @@ void register_cumsum(OpRegistry& r) {
          "running sums along an axis",
          Kind::linear,
          {sample({5}, 0), sample({3, 4}, 0), sample({2, 3, 2}, 1), sample({2, 3}, -1), sample({1, 2}, 0),
-          sample({2, 0}, 1), sample({0, 2}, 1)}});
+          sample({2, 0}, 1), sample({0, 2}, 1), sample({}, -1)}});
 }
 
 }  // namespace stein

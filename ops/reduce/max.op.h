@@ -130,6 +130,7 @@ inline int axis_with_elements(const char* op, const Tensor& x, int axis) {
 
 template <bool largest>
 std::pair<Tensor, Tensor> best(const Tensor& x, int axis, bool keepdim) {
+  if (x.rank() == 0) return best<largest>(reshape(x, {1}), axis, false);
   const BestAlong<largest> op{axis_with_elements(BestAlong<largest>::name, x, axis), keepdim};
   Tensors r = record(op, x);
   return {r[0], r[1]};
@@ -143,13 +144,19 @@ std::pair<Tensor, Tensor> max(const Tensor& x, int axis, bool keepdim) { return 
 std::pair<Tensor, Tensor> min(const Tensor& x, int axis, bool keepdim) { return host::best<false>(x, axis, keepdim); }
 
 Tensor argmax(const Tensor& x, int axis, bool keepdim) {
+  if (x.rank() == 0) return argmax(reshape(x, {1}), axis);
   return host::best_along<true>(x, host::axis_with_elements("argmax", x, axis), keepdim)[1];
 }
 Tensor argmin(const Tensor& x, int axis, bool keepdim) {
+  if (x.rank() == 0) return argmin(reshape(x, {1}), axis);
   return host::best_along<false>(x, host::axis_with_elements("argmin", x, axis), keepdim)[1];
 }
 
 std::pair<Tensor, Tensor> sort(const Tensor& x, int axis, bool descending) {
+  if (x.rank() == 0) {
+    const auto [value, index] = sort(reshape(x, {1}), axis, descending);
+    return {reshape(value, {}), reshape(index, {})};
+  }
   Tensors r = record(host::Sort{normal_axis("sort", axis, x.rank()) - x.rank(), descending}, x);
   return {r[0], r[1]};
 }
@@ -157,6 +164,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int axis, bool descending) {
 void register_max(OpRegistry& r) {
   // Independent: the order follows from counting, for each element, those that come before it.
   const auto ranked = [](const Tensor& x, int axis, bool descending) {
+    if (x.rank() == 0) return Tensors{x, zeros({}, i64)};
     const int a = normal_axis("sort", axis, x.rank()) - x.rank();
     const Tensor t = descending ? -x.detach() : x.detach();
     const Tensor rank =
@@ -183,8 +191,8 @@ void register_max(OpRegistry& r) {
       samples.push_back({to_string(shape) + " axis " + std::to_string(axis), spec(shape), call, [=](const Tensors& in) {
                            Tensors first;
                            for (const auto& t : ranked(in[0], axis, largest)) {
-                             first.push_back(narrow(t, axis, 0, 1));
-                             if (!keepdim) first.back() = squeeze(first.back(), axis);
+                             first.push_back(t.rank() ? narrow(t, axis, 0, 1) : t);
+                             if (t.rank() && !keepdim) first.back() = squeeze(first.back(), axis);
                            }
                            return arg ? Tensors{first[1]} : first;
                          }});
@@ -195,6 +203,7 @@ void register_max(OpRegistry& r) {
     add({2, 3, 2, 2}, -1, false);
     add({2, 1}, 1, false);
     add({0, 2}, 1, true);
+    add({}, -1, true);
     return samples;
   };
   r.add({"max", "the largest along an axis and its index", Kind::general, along(true, false)});
@@ -213,7 +222,7 @@ void register_max(OpRegistry& r) {
          "values in order along an axis, and their indices",
          Kind::general,
          {sorted({5}, 0, false), sorted({3, 4}, 0, true), sorted({2, 3, 2}, 1, false), sorted({2, 1}, -1, false),
-          sorted({0, 3}, 1, false)}});
+          sorted({0, 3}, 1, false), sorted({}, 0, false)}});
 }
 
 }  // namespace stein

@@ -47,10 +47,10 @@ Tensor norm(const Tensor& x, double p, const Axes& axes, bool keepdim) {
   if (!is_floating(x.dtype())) fail("norm", "a dtype of f32, f64", name_of(x.dtype()), "convert it with to(dtype)");
   if (std::isnan(p)) fail("norm", "an order p", "nan");
   const Axes a = from_end("norm", axes, x.rank());
+  if (p == 0) return sum(cast(ne(x, scalar(0, x.dtype())), x.dtype()), a, keepdim);  // how many are not 0
   if (a.empty()) return abs(x);
   if (p == 2) return record(host::Norm2{a, keepdim}, x);
   if (p == 1) return sum(abs(x), a, keepdim);
-  if (p == 0) return sum(cast(ne(x, scalar(0, x.dtype())), x.dtype()), a, keepdim);  // how many are not 0
   if (std::isinf(p)) return p > 0 ? amax(abs(x), a, keepdim) : amin(abs(x), a, keepdim);
   return record(host::NormP{p, a, keepdim}, x);
 }
