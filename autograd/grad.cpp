@@ -146,6 +146,9 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
       const auto slot = static_cast<std::size_t>(walk.first_slot(i)) + j;
       mine[j] = std::move(cotangent[slot]);
       any = any || mine[j].defined();
+      if (waiting[slot] >= 0 && mine[j].defined() && mine[j].dtype() != node.outputs[static_cast<int>(j)].dtype)
+        fail("grad", "a leaf of dtype " + std::string(name_of(mine[j].dtype())) + ", as it was when recorded",
+             name_of(node.outputs[static_cast<int>(j)].dtype), "convert a module before the forward pass");
       for (int w = waiting[slot]; w >= 0; w = next[static_cast<std::size_t>(w)])
         result[static_cast<std::size_t>(w)] = mine[j];
     }

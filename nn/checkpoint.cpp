@@ -118,9 +118,14 @@ std::int64_t step_of(const std::string& name) {
 }  // namespace
 
 void Checkpoint::capture(const Module& module, const Optimizer* from_optimizer, const Ema* from_ema) {
-  weights = module.state_dict();
+  const auto copied = [](NamedTensors tensors) {
+    for (auto& [name, value] : tensors) value = value.clone();
+    return tensors;
+  };
+  weights = copied(module.state_dict());
   optimizer = from_optimizer ? from_optimizer->state_dict() : NamedTensors{};
-  ema = from_ema ? from_ema->state_dict() : NamedTensors{};
+  ema = from_ema ? copied(from_ema->averages()) : NamedTensors{};
+  ema_updates = from_ema ? from_ema->updates() : 0;
 }
 
 void Checkpoint::restore(Module& module, Optimizer* to_optimizer, Ema* to_ema) const {
@@ -128,7 +133,7 @@ void Checkpoint::restore(Module& module, Optimizer* to_optimizer, Ema* to_ema) c
     fail("checkpoint", "averaged weights", "a checkpoint without", "it was saved without an Ema");
   module.load_state_dict(weights);
   if (to_optimizer) to_optimizer->load_state_dict(optimizer);
-  if (to_ema) to_ema->load_state_dict(ema);
+  if (to_ema) to_ema->restore(ema, ema_updates);
 }
 
 std::string checkpoint_path(const std::string& dir, std::int64_t step) {
@@ -165,6 +170,10 @@ Checkpoint load_checkpoint(const std::string& folder) {
   c.weights = load_safetensors(path(kWeights));
   c.optimizer = load_safetensors(path(kOptimizer));
   if (sums.count(kEma)) c.ema = load_safetensors(path(kEma));
+  if (const auto count = c.ema.find("num_updates"); count != c.ema.end()) {  // where version 1 had it
+    c.ema_updates = count->second.item<std::int64_t>();
+    c.ema.erase(count);
+  }
   return c;
 }
 

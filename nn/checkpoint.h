@@ -3,7 +3,7 @@
 //
 //   <dir>/step-00001000/   weights.safetensors     parameters and buffers under PyTorch's names
 //                          optimizer.safetensors   Optimizer::state_dict()
-//                          ema.safetensors         Ema::state_dict(), when there is an average
+//                          ema.safetensors         Ema::averages(), when there is an average: weights like the others
 //                          checkpoint.json         step, seed, position, ... (see Checkpoint)
 //                          checksums.txt           CRC-32 and size of each of these files
 //
@@ -31,8 +31,9 @@ struct Checkpoint {
   Schedule schedule;
   std::string config = "{}";  ///< JSON text of any content: what was trained, and how
   NamedTensors weights, optimizer, ema;
+  std::int64_t ema_updates = 0;  ///< Ema::updates()
 
-  /// The weights, and where given the optimiser's and the average's state.
+  /// Copies of the weights, and where given of the optimiser's and the average's state: later updates do not change them.
   void capture(const Module& module, const Optimizer* optimizer_ = nullptr, const Ema* ema_ = nullptr);
   /// The reverse: each throws Error when names, shapes or dtypes do not fit.
   void restore(Module& module, Optimizer* optimizer_ = nullptr, Ema* ema_ = nullptr) const;

@@ -60,41 +60,24 @@ NamedTensors Ema::averages() const {
   return out;
 }
 
-NamedTensors Ema::state_dict() const {
-  NamedTensors out = averages();
-  out.emplace("num_updates", from_vector<std::int64_t>({updates_}, {}));
-  return out;
-}
-
-void Ema::load_state_dict(const NamedTensors& state) {
-  if (swapped_) fail("ema.load_state_dict", "a call outside a swap", "averages in the module", "swap() back first");
+void Ema::restore(const NamedTensors& averages, std::int64_t updates) {
+  if (swapped_) fail("ema.restore", "a call outside a swap", "averages in the module", "swap() back first");
+  if (updates < 0) fail("ema.restore", "a number of updates of at least 0", std::to_string(updates));
   std::string wrong;
   const auto complain = [&](const std::string& text) { wrong += (wrong.empty() ? "" : ", ") + text; };
-  const auto count = state.find("num_updates");
-  if (count == state.end())
-    complain("no num_updates");
-  else if (count->second.dtype() != i64 || count->second.rank() != 0 || *count->second.data<std::int64_t>() < 0)
-    complain("num_updates that is not a count");
-  std::size_t used = 0;
   for (const auto& e : entries_) {
-    const auto it = state.find(e.name);
-    if (it == state.end()) {
+    const auto it = averages.find(e.name);
+    if (it == averages.end())
       complain("no " + e.name);
-      continue;
-    }
-    ++used;
-    if (it->second.shape() != e.average.shape() || it->second.dtype() != e.average.dtype())
+    else if (it->second.shape() != e.average.shape() || it->second.dtype() != e.average.dtype())
       complain(e.name + " " + describe(it->second) + " for " + describe(e.average));
   }
-  if (count != state.end() && used + 1 < state.size()) {
-    for (const auto& [name, value] : state)
-      if (name != "num_updates" &&
-          std::none_of(entries_.begin(), entries_.end(), [&n = name](const Entry& e) { return e.name == n; }))
-        complain("unexpected " + name);
-  }
-  if (!wrong.empty()) fail("ema.load_state_dict", "the averages of these parameters", wrong);
-  for (auto& e : entries_) e.average.copy_(state.at(e.name));
-  updates_ = *count->second.data<std::int64_t>();
+  for (const auto& given : averages)
+    if (std::none_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == given.first; }))
+      complain("unexpected " + given.first);
+  if (!wrong.empty()) fail("ema.restore", "the averages of these parameters", wrong);
+  for (auto& e : entries_) e.average.copy_(averages.at(e.name));
+  updates_ = updates;
 }
 
 }  // namespace stein::nn

@@ -35,13 +35,12 @@ class Ema {
   };
   [[nodiscard]] Swapped swapped() { return Swapped(*this); }
 
-  /// The averages under their parameters' names, to be loaded into a module; sharing their elements. Throws Error while
-  /// swapped, for then the averages are in the module.
+  /// The averages under their parameters' names, as Module::load_state_dict takes them; they share their elements with
+  /// this object. Throws Error while swapped, for then the averages are in the module.
   NamedTensors averages() const;
-  /// averages() and `num_updates`, for a checkpoint.
-  NamedTensors state_dict() const;
-  /// Throws Error that lists what is wrong; then nothing has changed.
-  void load_state_dict(const NamedTensors& state);
+  /// Goes on from saved averages() and updates(); copies them in. Throws Error that lists what is wrong; then nothing has
+  /// changed.
+  void restore(const NamedTensors& averages, std::int64_t updates);
 
  private:
   struct Entry {

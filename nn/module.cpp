@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "autograd/node.h"
 #include "ops/ops.h"
 #include "tensor/recording.h"
 
@@ -40,18 +41,22 @@ struct Module::State {
 
 namespace {
 
-/// Changes what the handle's shared descriptor stands for, so that every copy of the handle sees it.
+/// Changes what the handle's shared descriptor stands for, so that every copy of the handle sees it. The leaf stays the same
+/// node, with another dtype: a graph recorded before still ends in it, and its gradient is an error instead of none.
 void replace(Tensor& t, const Tensor& value) {
-  const bool leaf = t.requires_grad();
-  t.requires_grad_(false);
   TensorImpl& impl = t.impl();
   const TensorImpl& from = value.impl();
+  // A graph that keeps the old elements must not take the new ones for them.
+  while (from.storage->version() <= impl.storage->version()) from.storage->bump_version();
   impl.storage = from.storage;
   impl.offset = from.offset;
   impl.strides = from.strides;
   impl.dtype = from.dtype;
   impl.contiguous = from.contiguous;
-  t.requires_grad_(leaf);
+  if (!t.requires_grad()) return;
+  Node& leaf = static_cast<Node&>(*impl.node);
+  leaf.outputs[0].dtype = value.dtype();
+  leaf.grad = {};
 }
 
 /// One line each, the first few of them.

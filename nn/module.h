@@ -58,8 +58,9 @@ class Module {
   /// names that were not used (with strict none).
   std::vector<std::string> load_state_dict(const NamedTensors& state, const LoadOptions& options = {});
 
-  /// Converts floating parameters and buffers in place: all handles on them see the new dtype. Gradients are dropped; an
-  /// optimiser or average over the parameters is to be made afterwards.
+  /// Converts floating parameters and buffers in place: all handles on them see the new dtype. Gradients are dropped, and
+  /// the derivative of what was computed before is an Error; an optimiser or average over the parameters is to be made
+  /// afterwards.
   void to(DType dtype);
   /// Switches Dropout in this module and all below it on or off.
   void train(bool on = true);

@@ -108,7 +108,7 @@ NamedTensors Optimizer::state_dict() const {
     if (entry.steps == 0) continue;
     out.emplace(entry.name + ".step", from_vector<std::int64_t>({entry.steps}, {}));
     const auto names = slot_names(entry.group);
-    for (std::size_t k = 0; k < names.size(); ++k) out.emplace(entry.name + "." + names[k], entry.slots[k]);
+    for (std::size_t k = 0; k < names.size(); ++k) out.emplace(entry.name + "." + names[k], entry.slots[k].clone());
   }
   return out;
 }

@@ -45,7 +45,7 @@ class Optimizer {
   double lr_factor() const { return lr_factor_; }
 
   /// <parameter>.<slot> for all that a resumed run needs to go on bit for bit, the options excepted; parameters not yet
-  /// updated have none.
+  /// updated have none. Copies: later steps do not change them.
   NamedTensors state_dict() const;
   /// Copies a saved state in. Throws Error that lists names that are not expected or lacking and wrong shapes or dtypes;
   /// then nothing has changed.

@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1, kDepth = 64;
+constexpr int kVersion = 2, kDepth = 64;
 
 /// Reads JSON of limited depth in which no key stands twice.
 Json parse(const std::string& op, const std::string& text, const std::string& where) {
@@ -80,6 +80,7 @@ std::string write_checkpoint_json(const Checkpoint& c) {
   j["seed"] = c.random.seed;
   j["position"] = c.random.position;
   j["data_position"] = c.data_position;
+  j["ema_updates"] = c.ema_updates;
   j["schedule"] = {{"kind", name_of(c.schedule.kind)}, {"warmup", c.schedule.warmup}, {"total", c.schedule.total},
                    {"floor", c.schedule.floor},        {"every", c.schedule.every},   {"gamma", c.schedule.gamma}};
   j["config"] = parse("save_checkpoint", c.config, "in config");
@@ -90,12 +91,14 @@ Checkpoint parse_checkpoint_json(const std::string& text, const std::string& pat
   const std::string where = "in '" + path + "'";
   const Json j = parse("checkpoint", text, where);
   const Fields f(j, where);
-  if (f.whole("version") > kVersion)
-    fail("checkpoint", "version " + std::to_string(kVersion) + " or older", std::to_string(f.whole("version")), where);
+  const auto version = f.whole("version");
+  if (version > kVersion)
+    fail("checkpoint", "version " + std::to_string(kVersion) + " or older", std::to_string(version), where);
   Checkpoint c;
   c.step = f.count("step");
   c.random = {f.whole("seed"), f.whole("position")};
   c.data_position = f.whole("data_position");
+  if (version >= 2) c.ema_updates = f.count("ema_updates");
   const Fields s(f["schedule"], where);
   c.schedule = {parse_schedule_kind(s.text("kind")),
                 s.count("warmup"),

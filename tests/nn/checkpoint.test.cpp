@@ -120,8 +120,49 @@ TEST_CASE("checkpoint: a resumed run equals the uninterrupted one, bit for bit")
   CHECK(same_bits(a.weights, b.weights));
   CHECK(same_bits(a.optimizer, b.optimizer));
   CHECK(same_bits(a.ema, b.ema));
+  CHECK(a.ema_updates == 30);
+  CHECK(b.ema_updates == 30);
   CHECK(a.step == b.step);
   CHECK(a.random == b.random);
+}
+
+TEST_CASE("checkpoint: what was captured stays as it was, and is restored in memory too") {
+  Run straight(7), run(7);
+  straight.train(12);
+  run.train(5);
+  const auto kept = run.checkpoint();
+  const auto state = run.adam.state_dict();
+  const Tensor weight = kept.weights.at("first.weight").clone(), moment = state.at("first.weight.exp_avg").clone();
+  run.train(9);
+  CHECK(equal(kept.weights.at("first.weight"), weight));
+  CHECK(equal(state.at("first.weight.exp_avg"), moment));
+  CHECK(state.at("first.weight.step").item<std::int64_t>() == 5);
+  CHECK(kept.ema_updates == 5);
+  run.resume(kept);
+  run.train(7);
+  const auto a = straight.checkpoint(), b = run.checkpoint();
+  CHECK(same_bits(a.weights, b.weights));
+  CHECK(same_bits(a.optimizer, b.optimizer));
+  CHECK(same_bits(a.ema, b.ema));
+}
+
+TEST_CASE("checkpoint: ema.safetensors holds weights and nothing else; version 1, with num_updates in it, is read") {
+  TempDir dir;
+  Run run(3);
+  run.train(4);
+  nn::CheckpointDir(dir / "run").save(run.checkpoint());
+  const std::string folder = nn::checkpoint_path(dir / "run", 4);
+  Run other(5);
+  CHECK(other.net.load_state_dict(load_safetensors(folder + "/ema.safetensors")).empty());
+  CHECK(equal(other.net.first.weight.detach(), run.ema.averages().at("first.weight")));
+
+  auto old = run.checkpoint();
+  old.ema.emplace("num_updates", from_vector<std::int64_t>({4}, {}));
+  old.ema_updates = 0;
+  nn::CheckpointDir(dir / "old").save(old);
+  const auto read = nn::load_checkpoint(nn::checkpoint_path(dir / "old", 4));
+  CHECK(read.ema_updates == 4);
+  CHECK(same_bits(read.ema, run.checkpoint().ema));
 }
 
 TEST_CASE("checkpoint: the last k stay, one of the same step is replaced, newer ones are left alone") {

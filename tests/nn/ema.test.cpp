@@ -51,25 +51,26 @@ TEST_CASE("ema: swapped in for sampling and back out, its state saved and loaded
     CHECK(allclose(layer.weight.detach(), average));
     CHECK(error_of([&] { ema.update(); }) ==
           "[ema] expected update() outside a swap; got averages in the module; swap() back first");
-    CHECK(error_of([&] { ema.state_dict(); }).find("outside a swap") != std::string::npos);
+    CHECK(error_of([&] { ema.averages(); }).find("outside a swap") != std::string::npos);
   }
   CHECK(equal(layer.weight.detach(), ones({50, 40})));
 
   nn::Ema again(other, 0.5);
-  again.load_state_dict(ema.state_dict());
+  again.restore(ema.averages(), ema.updates());
   CHECK(again.updates() == 1);
   CHECK(equal(again.averages().at("weight"), ema.averages().at("weight")));
   other.load_state_dict(ema.averages());
   CHECK(allclose(other.weight.detach(), average));
 
-  auto state = ema.state_dict();
+  auto state = ema.averages();
   state.erase("bias");
   state["weight"] = ones({2});
   state.emplace("x", ones({1}));
-  state["num_updates"] = ones({1});
-  CHECK(error_of([&] { again.load_state_dict(state); }) ==
-        "[ema.load_state_dict] expected the averages of these parameters; got num_updates that is not a count, weight "
-        "f32 "
-        "(2,) for f32 (50, 40), no bias, unexpected x");
+  CHECK(error_of([&] { again.restore(state, 2); }) ==
+        "[ema.restore] expected the averages of these parameters; got weight f32 (2,) for f32 (50, 40), no bias, "
+        "unexpected x");
+  CHECK(error_of([&] { again.restore(ema.averages(), -1); }) ==
+        "[ema.restore] expected a number of updates of at least 0; got -1");
+  CHECK(again.updates() == 1);
   CHECK(error_of([&] { nn::Ema bad(layer, 1.0); }) == "[ema] expected a decay in [0, 1); got 1.000000");
 }

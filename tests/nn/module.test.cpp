@@ -178,5 +178,18 @@ TEST_CASE("module: to(dtype) is seen by every handle") {
   CHECK(grad(sum(y), handle).dtype() == f64);
   net.to(f32);
   CHECK(equal(handle.detach(), before));
+  // A graph recorded before has no derivative any more, which is said: of a leaf of another dtype, and of one whose elements were kept.
+  Net stale;
+  const Tensor x = ones({1, 2});
+  const Tensor z = sum(square(stale.scale.factor)), bias_only = sum(stale.first(x));
+  stale.to(f64);
+  CHECK(error_of([&] { grad(Tensors{bias_only}, {stale.first.bias}); }) ==
+        "[grad] expected a leaf of dtype f32, as it was when recorded; got f64; convert a module before the forward "
+        "pass");
+  CHECK(error_of([&] { bias_only.backward(); }).find("[grad] expected a leaf of dtype f32") == 0);
+  CHECK(error_of([&] { grad(Tensors{z}, {stale.scale.factor}); }).find("written in place since") != std::string::npos);
+  stale.to(f32);
+  CHECK(error_of([&] { grad(Tensors{z}, {stale.scale.factor}); }).find("written in place since") != std::string::npos);
+  CHECK(grad(sum(stale.first(x)), stale.first.bias).dtype() == f32);
   CHECK(error_of([&] { net.to(i64); }) == "[module.to] expected f32 or f64; got i64");
 }
