@@ -55,7 +55,7 @@ int gradcheck(const std::string& op, int order, bool json) {
   if (json)
     fmt::print("{}\n", nlohmann::ordered_json{{"ok", all_ok}, {"ops", rows}}.dump());
   else
-    fmt::print("{} ops, {}\n", checked, all_ok ? "all derivatives right" : "with FAILURES");
+    fmt::print("{} op{}, {}\n", checked, checked == 1 ? "" : "s", all_ok ? "all derivatives right" : "with FAILURES");
   return all_ok ? 0 : 1;
 }
 

@@ -6,8 +6,10 @@
 
 using namespace stein::test;
 
-TEST_CASE("the README's program is examples/mixture.cpp") {
-  const std::string source = read_file(STEIN_SOURCE_DIR "/examples/mixture.cpp");
-  const auto body = source.substr(source.find("#include"));
-  CHECK(read_file(STEIN_SOURCE_DIR "/README.md").find(body) != std::string::npos);
+TEST_CASE("the README's programs are those of examples/") {
+  const std::string page = read_file(STEIN_SOURCE_DIR "/README.md");
+  for (const std::string name : {"mixture", "derivatives"}) {
+    const std::string source = read_file(STEIN_SOURCE_DIR "/examples/" + name + ".cpp");
+    CHECK(page.find(source.substr(source.find("#include"))) != std::string::npos);
+  }
 }
