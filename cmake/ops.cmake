@@ -65,17 +65,14 @@ foreach(unit IN LISTS stein_op_units)
   endif()
 endforeach()
 
-file(GLOB stein_registry_header CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/ops/registry.h")
-if(stein_registry_header)
-  list(SORT stein_op_names)
-  set(declarations "")
-  set(calls "")
-  foreach(name IN LISTS stein_op_names)
-    string(APPEND declarations "void register_${name}(OpRegistry&);\n")
-    string(APPEND calls "  register_${name}(r);\n")
-  endforeach()
-  stein_write_if_changed("${STEIN_GENERATED}/ops_registry.cpp"
-    "#define STEIN_HOST 1\n#define STEIN_UNIT host\n#include \"ops/registry.h\"\n\nnamespace stein {\n${declarations}}  // namespace stein\n
+list(SORT stein_op_names)
+set(declarations "")
+set(calls "")
+foreach(name IN LISTS stein_op_names)
+  string(APPEND declarations "void register_${name}(OpRegistry&);\n")
+  string(APPEND calls "  register_${name}(r);\n")
+endforeach()
+stein_write_if_changed("${STEIN_GENERATED}/ops_registry.cpp"
+  "#define STEIN_HOST 1\n#define STEIN_UNIT host\n#include \"ops/registry.h\"\n\nnamespace stein {\n${declarations}}  // namespace stein\n
 void stein::detail::register_all([[maybe_unused]] OpRegistry& r) {\n${calls}}\n")
-  list(APPEND STEIN_OP_HOST_SOURCES "${STEIN_GENERATED}/ops_registry.cpp")
-endif()
+list(APPEND STEIN_OP_HOST_SOURCES "${STEIN_GENERATED}/ops_registry.cpp")

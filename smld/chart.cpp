@@ -9,7 +9,7 @@
 namespace stein::smld {
 namespace {
 
-constexpr double kWidth = 760, kHeight = 420, kLeft = 70, kRight = 20, kTop = 40, kBottom = 50;
+constexpr double kWidth = 760, kHeight = 420, kLeft = 70, kRight = 20, kTop = 60, kBottom = 50;
 
 std::string escaped(const std::string& s) {
   std::string r;
@@ -72,7 +72,7 @@ std::string line_chart(const std::string& title, const std::string& x_label, con
                    kHeight - 12, escaped(x_label));
   s += fmt::format("<text transform=\"translate(18,{:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
                    (kTop + kHeight - kBottom) / 2, escaped(y_label));
-  double legend = kTop + 14;
+  double legend = kLeft;  // in a row above the plot
   for (const auto& c : curves) {
     std::string points;
     for (std::size_t i = 0; i < c.x.size(); ++i)
@@ -82,8 +82,8 @@ std::string line_chart(const std::string& title, const std::string& x_label, con
     s += fmt::format(
         "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"3\"/><text x=\"{4}\" "
         "y=\"{5}\">{6}</text>\n",
-        kWidth - 260, kWidth - 236, legend, c.color, kWidth - 230, legend + 4, escaped(c.label));
-    legend += 17;
+        legend, legend + 20, kTop - 12, c.color, legend + 25, kTop - 8, escaped(c.label));
+    legend += 45 + 6.3 * static_cast<double>(c.label.size());
   }
   return s + "</svg>\n";
 }

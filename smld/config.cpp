@@ -46,12 +46,12 @@ void each_field(C& c, F&& f) {
 }
 
 template <class T>
-void assign(T& field, const char* name, const nlohmann::json& v) {
+void assign(T& field, const char* name, const nlohmann::json& v, const std::string& text) {
   const bool fits = std::is_same_v<T, std::string> ? v.is_string()
                     : std::is_same_v<T, bool>      ? v.is_boolean()
                     : std::is_same_v<T, double>    ? v.is_number()
                                                    : v.is_number_integer();
-  if (!fits) fail("config", "field " + std::string(name) + " of the right type", v.dump());
+  if (!fits) fail("config", "field " + std::string(name) + " of the right type", text);
   field = v.get<T>();
 }
 
@@ -141,7 +141,7 @@ void set_field(TrainConfig& config, const std::string& field, const std::string&
     if constexpr (std::is_same_v<std::decay_t<decltype(target)>, std::string>)
       target = value;
     else
-      assign(target, name, nlohmann::json::parse(value, nullptr, false));
+      assign(target, name, nlohmann::json::parse(value, nullptr, false), value);
   });
   if (found) return;
   std::string names;
@@ -156,7 +156,7 @@ TrainConfig config_from_json(const std::string& text) {
   std::size_t known = 0;
   each_field(c, [&](const char* name, auto& value) {
     if (!j.contains(name)) fail("config", "field " + std::string(name), "a configuration without it");
-    assign(value, name, j[name]);
+    assign(value, name, j[name], j[name].dump());
     ++known;
   });
   if (j.size() != known)

@@ -43,7 +43,8 @@ DataSplits open_run_data(const TrainConfig& c) {
   DataSplits data = open_data(c.data, options);
   const Shape& sample = data.train.sample_shape();
   if (!data.train.is_image() || (sample[0] != 1 && sample[0] != 3))
-    fail("train", "images (1 or 3, H, W) for NCSN", "samples " + to_string(sample) + " of " + c.data);
+    fail("train", "images (1 or 3, H, W) for NCSN", "samples " + to_string(sample) + " of " + c.data,
+         "fashion-mnist, shapes, or a path of images");
   if (c.image_size > 0 && (sample[1] != c.image_size || sample[2] != c.image_size))
     fail("train", "an image size for folders of PNG and JPEG and for shapes only",
          fmt::format("--image-size {} for {}, whose images are {}", c.image_size, c.data, to_string(sample)));
@@ -122,7 +123,7 @@ struct Trainer::State {
     if (saved_step == step) return;
     nn::Checkpoint c;
     c.step = step;
-    c.random.seed = config.seed;
+    c.random = stream_of(config.seed, Stream::steps, step).state();
     c.data_position = data_position;
     c.config = to_json(config);
     c.capture(network, &optimizer, &ema);
@@ -353,6 +354,9 @@ Trainer Trainer::resume(const std::string& folder, const Changes& changes) {
   check_config(config);
   auto state = std::make_unique<State>(folder, config, std::move(data));
   state->load();
+  if (config.steps < state->step)
+    fail("train", "steps of at least " + std::to_string(state->step) + ", which were made",
+         std::to_string(config.steps));
   if (changes.steps || changes.learning_rate)
     detail::write_atomically("train", folder + "/config.json", to_json(config));
   state->open_files();

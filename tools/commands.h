@@ -31,6 +31,7 @@ int sample(const SampleArgs& args);
 
 /// A network for comparison with other frameworks, and its weights.
 struct ModelArgs {
+  std::string run;  // a run folder instead of all the rest
   std::string model = "ncsn", weights, dtype = "f32";
   std::int64_t channels = 1, ngf = 8, levels = 10;
   std::vector<std::int64_t> sizes;
@@ -42,7 +43,7 @@ struct ScoreArgs {
   std::string input, level, out;
   bool json = false;
 };
-int score(const ScoreArgs& args);
+int score(ScoreArgs args);
 
 struct LossArgs {
   ModelArgs model;
@@ -51,7 +52,7 @@ struct LossArgs {
   std::optional<double> sigma;
   bool json = false;
 };
-int loss(const LossArgs& args);
+int loss(LossArgs args);
 
 int info(bool json);
 int gradcheck(const std::string& op, int order, bool json);

@@ -6,13 +6,24 @@
 #include "nn/mlp.h"
 #include "nn/ncsn.h"
 #include "ops/ops.h"
+#include "smld/trained.h"
 #include "tensor/npy.h"
 
 namespace stein::tools {
 
-Model load_model(const ModelArgs& args) {
+Model load_model(ModelArgs& args) {
   Model m;
   m.dtype = args.dtype == "f64" ? f64 : f32;
+  if (!args.run.empty()) {
+    const auto run = std::make_shared<smld::TrainedNetwork>(smld::load_run(args.run));
+    run->network.to(m.dtype);
+    m.module = std::shared_ptr<const nn::Module>(run, &run->network);
+    m.score = [run](const Tensor& x, const Tensor& y) { return run->network(x, y); };
+    args.model = "ncsn";
+    args.levels = run->config.levels;
+    return m;
+  }
+  if (args.weights.empty()) fail("model", "--weights FILE or --run DIR", "neither");
   Generator generator(0);
   const auto finish = [&](auto network) {
     network->to(m.dtype);

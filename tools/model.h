@@ -16,8 +16,9 @@ struct Model {
   DType dtype;
 };
 
-/// Builds the network and loads its weights, converted to the dtype. Throws Error.
-Model load_model(const ModelArgs& args);
+/// Builds the network and loads its weights, converted to the dtype; of a run folder its network, and args.levels becomes
+/// the run's. Throws Error.
+Model load_model(ModelArgs& args);
 
 /// An .npy file as a tensor of `dtype`.
 Tensor read_array(const std::string& path, DType dtype);

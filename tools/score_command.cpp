@@ -9,6 +9,7 @@
 #include "ops/exact_convolution.h"
 #include "ops/ops.h"
 #include "smld/ladder.h"
+#include "smld/trained.h"
 #include "tensor/npy.h"
 #include "tensor/recording.h"
 #include "tools/model.h"
@@ -50,7 +51,7 @@ Tensor ncsn_loss(const LossArgs& args, const Model& m, const Tensor& clean, cons
 
 }  // namespace
 
-int score(const ScoreArgs& args) {
+int score(ScoreArgs args) {
   const ExactConvolution exact;
   const Model m = load_model(args.model);
   const Tensor x = read_array(args.input, m.dtype);
@@ -69,9 +70,14 @@ int score(const ScoreArgs& args) {
   return 0;
 }
 
-int loss(const LossArgs& args) {
+int loss(LossArgs args) {
   const ExactConvolution exact;
   const Model m = load_model(args.model);
+  if (!args.model.run.empty()) {
+    const smld::TrainConfig c = smld::read_config(args.model.run);
+    args.sigma_max = c.sigma_max;
+    args.sigma_min = c.sigma_min;
+  }
   const auto optional = [&](const std::string& path) { return path.empty() ? Tensor{} : read_array(path, m.dtype); };
   const Tensor x = read_array(args.input, m.dtype), z = optional(args.noise), v = optional(args.probe);
   if (x.rank() < 1) fail("loss", "an input (B, ...)", describe(x));

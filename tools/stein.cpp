@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The program: options, help and exit codes. What the commands do stands in tools/*_command.cpp.
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -11,11 +12,25 @@ namespace {
 
 using namespace stein::tools;
 
+// CLI11's own range checks print bounds of three hundred digits.
+CLI::Validator number(const char* expected, bool (*ok)(double)) {
+  return {[=](std::string& text) {
+            double v = NAN;
+            return CLI::detail::lexical_cast(text, v) && ok(v) ? std::string()
+                                                               : std::string("expected ") + expected + "; got " + text;
+          },
+          ""};
+}
+const CLI::Validator above_zero = number("a number above 0", [](double v) { return v > 0; });
+const CLI::Validator not_negative = number("a number of at least 0", [](double v) { return v >= 0; });
+
 void add_model_options(CLI::App& c, ModelArgs& m) {
   c.add_option("--model", m.model, "ncsn or mlp")->check(CLI::IsMember({"ncsn", "mlp"}))->capture_default_str();
+  auto* run = c.add_option("--run", m.run, "run folder of stein train: its network, averaged weights and noise ladder")
+                  ->check(CLI::ExistingDirectory);
   c.add_option("--weights", m.weights, "safetensors file with the parameters under PyTorch's names")
-      ->required()
-      ->check(CLI::ExistingFile);
+      ->check(CLI::ExistingFile)
+      ->excludes(run);
   c.add_option("--dtype", m.dtype, "dtype of the computation; files are converted")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->capture_default_str();
@@ -46,9 +61,9 @@ int main(int argc, char** argv) {
   auto* out = c->add_option("--out", ta.out, "run folder to make (default: runs/PRESET)");
   c->add_option("--resume", ta.resume, "run folder to continue")->excludes(out);
   c->add_option("--steps", ta.steps, "total number of training steps (default: the preset's, or the run's)")
-      ->check(CLI::PositiveNumber);
-  c->add_option("--minutes", ta.minutes, "end the training after so many minutes")->check(CLI::PositiveNumber);
-  c->add_option("--seed", ta.seed, "seed of weights, batches and noise (default: 0)");
+      ->check(above_zero);
+  c->add_option("--minutes", ta.minutes, "end the training after so many minutes")->check(above_zero);
+  c->add_option("--seed", ta.seed, "seed of weights, batches and noise (default: 0)")->check(not_negative);
   c->add_option("--batch", ta.batch, "images a step (default: the preset's)");
   c->add_option("--ngf", ta.ngf, "base number of feature maps (default: the preset's)");
   c->add_option("--levels", ta.levels, "noise levels (default: the preset's)");
@@ -62,11 +77,11 @@ int main(int argc, char** argv) {
   SampleArgs sa;
   c = app.add_subcommand("sample", "Draw images with a trained network");
   c->add_option("run", sa.folder, "run folder")->required();
-  c->add_option("--count", sa.count, "number of images")->check(CLI::PositiveNumber);
+  c->add_option("--count", sa.count, "number of images")->check(above_zero);
   c->add_option("--steps-per-level", sa.steps_per_level, "Langevin steps at each noise level (default: the run's)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero);
   c->add_option("--out", sa.out, "file to write: a grid as .png, or the images (N, C, H, W) in [0, 1] as .npy");
-  c->add_option("--seed", sa.seed, "seed of the sampling");
+  c->add_option("--seed", sa.seed, "seed of the sampling")->check(not_negative);
   c->add_flag("--raw-weights", sa.raw_weights, "the last weights instead of their moving average");
   c->add_flag("--quiet", sa.quiet, "no progress bar");
   on(c, [&] { return sample(sa); });
@@ -92,7 +107,7 @@ int main(int argc, char** argv) {
   c->add_option("--probe", la.probe, "v, .npy of the shape of x, for ssm and ssm-vr")->check(CLI::ExistingFile);
   c->add_option("--sigma-max", la.sigma_max, "ncsn: largest sigma of the geometric ladder");
   c->add_option("--sigma-min", la.sigma_min, "ncsn: smallest sigma");
-  c->add_option("--sigma", la.sigma, "mlp: level of the noise")->check(CLI::PositiveNumber);
+  c->add_option("--sigma", la.sigma, "mlp: level of the noise")->check(above_zero);
   c->add_option("--grads", la.grads, "safetensors file for d loss / d parameter");
   c->add_flag("--json", la.json, "print one JSON object");
   on(c, [&] { return loss(la); });
@@ -116,6 +131,7 @@ int main(int argc, char** argv) {
   c->add_flag("--json", inspect_json, "print one JSON object");
   on(c, [&] { return inspect(path, inspect_json); });
 
+  constexpr int kUsage = 2;
   if (argc > 1 && argv[1][0] != '-') {
     std::string names;
     bool known = false;
@@ -125,10 +141,18 @@ int main(int argc, char** argv) {
     }
     if (!known) {
       std::fprintf(stderr, "stein: no command %s; one of %s\n", argv[1], names.c_str());
-      return 2;
+      return kUsage;
     }
   }
-  CLI11_PARSE(app, argc, argv);
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return kUsage;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsage;
+  }
   try {
     return command();
   } catch (const std::exception& e) {

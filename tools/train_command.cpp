@@ -47,7 +47,10 @@ int train(const TrainArgs& args) {
       return smld::Trainer::resume(folder, {.steps = args.steps, .learning_rate = args.learning_rate});
     }
     smld::TrainConfig c = smld::preset(args.preset.value_or("quickstart"));
-    if (!args.data.empty()) c.data = args.data;
+    if (!args.data.empty()) {
+      c.data = args.data;
+      c.image_size = 0;  // the preset's belongs to the preset's data
+    }
     if (args.steps) c.steps = *args.steps;
     if (args.seed) c.seed = *args.seed;
     if (args.batch) c.batch = *args.batch;
@@ -66,6 +69,10 @@ int train(const TrainArgs& args) {
   if (!args.quiet)
     fmt::print(stderr, "run folder {}, data {}, step {} of {}\n", folder, trainer.config().data, trainer.step(),
                trainer.config().steps);
+  if (trainer.step() == trainer.config().steps && std::filesystem::exists(folder + "/samples.png")) {
+    fmt::print("{} is finished ({} steps); give --steps with a larger total to go on\n", folder, trainer.step());
+    return 0;
+  }
   smld::RunOptions options;
   options.minutes = args.minutes;
   options.progress = !args.quiet;
@@ -83,6 +90,8 @@ int train(const TrainArgs& args) {
 int sample(const SampleArgs& args) {
   const auto type = std::filesystem::path(args.out).extension();
   if (type != ".png" && type != ".npy") fail("sample", "--out with a name that ends in .png or .npy", args.out);
+  if (const auto parent = std::filesystem::absolute(args.out).parent_path(); !std::filesystem::is_directory(parent))
+    fail("sample", "--out in an existing folder", args.out);
   catch_signals();
   const smld::TrainedNetwork run = smld::load_run(args.folder, !args.raw_weights);
   try {

@@ -72,7 +72,8 @@ DataSplits open_data(const std::string& name, const DataOptions& options) {
     out = open_file(name);
   } else {
     fail("data", "the name of a data set (fashion-mnist, shapes, two, ring, grid, ellipses) or a path",
-         fmt::format("'{}'", name), "is the path right?");
+         fmt::format("'{}'", name),
+         name == "mnist" || name == "cifar10" ? "give the folder with its files" : "is the path right?");
   }
   return {at_most(out.train, options.count), at_most(out.held_out, options.count)};
 }

@@ -7,7 +7,7 @@ set(folder "${STEIN_GENERATED}/docs")
 
 file(READ "${page}" text)
 string(REPLACE ";" "\\;" text "${text}")
-foreach(name mish.op.h catalogue.h)
+foreach(name mish.op.h catalogue.h last_norm.op.h)
   set(fence "```cpp file=${name}\n")
   string(FIND "${text}" "${fence}" start)
   if(start EQUAL -1)
@@ -26,7 +26,8 @@ foreach(name mish.op.h catalogue.h)
 endforeach()
 
 stein_write_if_changed("${folder}/mish.host.cpp"
-  "#define STEIN_HOST 1\n#define STEIN_UNIT host\n#include \"catalogue.h\"\n#include \"mish.op.h\"\n")
+  "#define STEIN_HOST 1\n#define STEIN_UNIT host\n#include \"catalogue.h\"\n#include \"mish.op.h\"\n
+namespace stein {\nTensor last_norm(const Tensor& x, double floor);\n}\n#include \"last_norm.op.h\"\n")
 set(objects "")
 foreach(level IN LISTS STEIN_LEVELS)
   stein_write_if_changed("${folder}/mish.${level}.cpp" "#include \"mish.op.h\"\n")

@@ -13,6 +13,9 @@ TEST_CASE("every command explains itself") {
   TempDir dir;
   const auto all = run(dir, {"--help"});
   CHECK(all.code == 0);
+  const auto nothing = run(dir, {});
+  CHECK(nothing.code == 2);
+  CHECK(nothing.err == all.out);
   for (const char* command : {"train", "sample", "score", "loss", "info", "gradcheck", "inspect"}) {
     INFO(command);
     CHECK(all.out.find(command) != std::string::npos);
@@ -76,7 +79,6 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
     return a;
   };
   const Case cases[] = {
-      {{}, "A subcommand is required"},
       {{"dance"}, "stein: no command dance; one of train, sample, score, loss, info, gradcheck, inspect"},
       {{"train", "--preset", "huge", "--out", dir / "r"},
        "[preset] expected tiny, quickstart, mnist or cifar10; got huge"},
@@ -94,7 +96,11 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
       {{"train", "--preset", "tiny", "--set", "sigma_max=big", "--out", dir / "r"},
        "[config] expected field sigma_max of the right type; got"},
       {{"train", "--preset", "tiny", "--image-size", "13", "--out", dir / "r"}, "[ncsn] expected"},
-      {{"train", "--preset", "tiny", "--steps", "0", "--out", dir / "r"}, "--steps"},
+      {{"train", "--preset", "tiny", "--steps", "0", "--out", dir / "r"}, "--steps: expected a number above 0; got 0"},
+      {{"train", "--preset", "tiny", "--steps", "ten", "--out", dir / "r"}, "ten"},
+      {{"train", "--preset", "tiny", "--seed", "-1", "--out", dir / "r"},
+       "--seed: expected a number of at least 0; got -1"},
+      {{"train", "--preset", "tiny", "--set", "steps=abc", "--out", dir / "r"}, "got abc"},
       {{"sample", dir / "nothing", "--out", "grid.jpg"},
        "[sample] expected --out with a name that ends in .png or .npy"},
       {{"sample", dir / "nothing"}, "[run] expected a run folder"},
@@ -107,7 +113,7 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
       {{"score", "--model", "mlp", "--sizes", "2,2", "--weights", w, "--input", dir / "broken.npy", "--out",
         dir / "s.npy"},
        "broken.npy"},
-      {{"gradcheck", "nonsense"}, "[gradcheck] expected the name of an op of the catalogue ops/ops.h; got nonsense"},
+      {{"gradcheck", "nonsense"}, "[gradcheck] expected the name of a registered op; got 'nonsense'"},
       {{"inspect", dir / "nothing"}, "[inspect] expected an existing file or folder"},
   };
   for (const auto& c : cases) {
