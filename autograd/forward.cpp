@@ -19,15 +19,16 @@ Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensor
   if (tangents.size() != inputs.size())
     fail("jvp", "one tangent for each of " + std::to_string(inputs.size()) + " inputs",
          std::to_string(tangents.size()));
-  std::vector<Edge> wanted;
+  const std::vector<Edge> wanted = detail::variables("jvp", inputs);
   Shape batch;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor &x = inputs[i], &t = tangents[i];
-    if (!x.requires_grad()) fail("jvp", "inputs that require a gradient", describe(x) + ", a constant");
     if (t.dtype() != x.dtype() || t.rank() != x.rank() + lead || t.shape().slice(lead, t.rank()) != x.shape())
       fail("jvp", "a tangent of " + std::to_string(lead) + " batch axes + " + describe(x), describe(t));
-    batch = t.shape().slice(0, lead);
-    wanted.push_back(edge_of(x));
+    const Shape mine = t.shape().slice(0, lead);
+    if (i > 0 && mine != batch)
+      fail("jvp", "the same batch axes " + to_string(batch) + " in all tangents", describe(t));
+    batch = mine;
   }
   Tensors r = detail::push_edges(outputs, wanted, tangents, lead, create_graph);
   for (std::size_t j = 0; j < outputs.size(); ++j)
@@ -59,6 +60,7 @@ Tensors detail::push_edges(const Tensors& outputs, std::span<const Edge> inputs,
         any = any || in[static_cast<std::size_t>(k)].defined();
       }
     if (!any) continue;
+    const detail::OrderGuard order(node.order + 1);
     Tensors out = node.op->jvp(node, in, lead);
     for (std::size_t j = 0; j < out.size(); ++j) {
       // A wanted intermediate result keeps the tangent it was given beside what flows into it.
@@ -111,6 +113,8 @@ void attach(Ref<const Op> op, std::span<const Tensor> inputs, std::span<Tensor> 
   auto node = make_ref<Node>(std::move(op), inputs, outputs);
   for (std::size_t j = 0; j < outputs.size(); ++j)
     if (is_floating(outputs[j].dtype())) {
+      // forward may return its input, one tensor twice or an attribute: their handles belong to others.
+      if (outputs[j].handle()->references() > 1) outputs[j] = outputs[j].detach();
       outputs[j].impl().node = node;
       outputs[j].impl().output = static_cast<int>(j);
     }
@@ -170,7 +174,6 @@ Tensors jvp_transposed(const Op& op, const Node& node, std::span<const Tensor> t
   Tensors dummies, outputs, cotangents;
   {
     NoGrad on(false);
-    std::vector<int> floating;
     for (int j = 0; j < node.outputs.size(); ++j) {
       const auto& o = node.outputs[j];
       dummies.push_back(is_floating(o.dtype) ? zeros(o.shape, o.dtype).requires_grad_() : Tensor{});

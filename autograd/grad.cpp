@@ -4,6 +4,8 @@
 // node after all its users, when its cotangent is complete.
 #include "autograd/grad.h"
 
+#include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "autograd/rule.h"
@@ -15,15 +17,6 @@ namespace {
 using detail::engine_add;
 using detail::engine_stack;
 using detail::engine_sum_to;
-
-class OrderGuard {
- public:
-  explicit OrderGuard(int order) : before_(detail::current_order) { detail::current_order = order; }
-  ~OrderGuard() { detail::current_order = before_; }
-
- private:
-  int before_;
-};
 
 Tensor start_cotangent(const Tensor& output, const Tensors& given, std::size_t i, int batched) {
   if (!output.requires_grad())
@@ -158,7 +151,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     for (int k = 0; k < node.inputs.size(); ++k)
       if (walk.input_slot(i, k) >= 0) wanted |= bit(k);
     if (!wanted) continue;  // a wanted intermediate result with nothing wanted behind it
-    OrderGuard order(node.order + 1);
+    const OrderGuard order(node.order + 1);
     Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, mine, lead, wanted)
                                                    : node.op->vjp(node, mine, lead, wanted);
     for (int k = 0; k < node.inputs.size(); ++k) {
@@ -172,24 +165,39 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
   return result;
 }
 
-Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options) {
+std::vector<Edge> detail::variables(const char* op, const Tensors& inputs) {
   std::vector<Edge> edges;
   for (const auto& t : inputs) {
     if (!t.requires_grad())
-      fail("grad", "inputs that require a gradient", describe(t) + ", a constant",
+      fail(op, "inputs that require a gradient", describe(t) + ", a constant",
            "call requires_grad_() before the forward pass");
     // Ops compute the slices of a repeated axis once, so no derivative exists for each of them.
     if (has_repeated_axis(t))
-      fail("grad", "inputs whose elements all lie in memory", describe(t) + " with a repeated (expanded) axis",
+      fail(op, "inputs whose elements all lie in memory", describe(t) + " with a repeated (expanded) axis",
            "ask for the derivative of what was expanded, or use its clone()");
     edges.push_back(edge_of(t));
   }
+  return edges;
+}
+
+void detail::separate(Tensors& results, const Tensors& given) {
+  for (auto r = results.begin(); r != results.end(); ++r) {
+    if (!r->defined() || (r->handle()->references() == 1 && r->impl().storage->references() == 1)) continue;
+    const auto shares = [&](const Tensor& t) { return t.defined() && t.impl().storage == r->impl().storage; };
+    if (std::any_of(given.begin(), given.end(), shares) || std::any_of(results.begin(), r, shares)) *r = r->clone();
+  }
+}
+
+Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options) {
+  const std::vector<Edge> edges = detail::variables("grad", inputs);
   Tensors r = detail::grad_edges(outputs, edges, options);
   Shape batch;
   for (const auto& c : options.cotangents)
     if (c.defined()) batch = c.shape().slice(0, options.batched);
   for (std::size_t i = 0; i < r.size(); ++i)
     if (!r[i].defined()) r[i] = zeros(batch + inputs[i].shape(), inputs[i].dtype(), inputs[i].device());
+  const NoGrad guard(!options.create_graph);
+  detail::separate(r, options.cotangents);
   return r;
 }
 
@@ -199,18 +207,20 @@ Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& option
 
 void Tensor::backward(const Tensor& cotangent) const {
   const Edge start = edge_of(*this);
-  const Walk walk({&start, 1}, {});
+  const Walk walk = Walk::whole({&start, 1});
   std::vector<Edge> leaves;
   for (int i = 0; i < walk.size(); ++i)
     if (walk.node(i).is_leaf()) leaves.push_back({Ref<Node>(&walk.node(i)), 0});
   GradOptions options;
   options.cotangents = {cotangent};
   Tensors g = detail::grad_edges({*this}, leaves, options);
-  NoGrad guard;
+  const NoGrad guard;
+  static std::mutex accumulating;  // several threads may differentiate graphs with the same leaves
+  const std::lock_guard lock(accumulating);
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     Tensor& sum = leaves[i].node->grad;
     if (!g[i].defined()) continue;
-    // grad() is written in place by optimisers: it must be nobody else's memory (the cotangent's, another leaf's).
+    // A user may write grad() in place: it must be nobody else's memory (the cotangent's, another leaf's).
     if (sum.defined())
       sum = engine_add(sum, g[i]);
     else

@@ -23,8 +23,9 @@ struct GradOptions {
 
 /// sum over outputs of <cotangent, d(output)/d(input)> for every input, in the dtype of the input. Never touches
 /// Tensor::grad(). Inputs may be leaves or intermediate results; one that the outputs do not depend on gets zeros.
-/// Throws Error when an output is not recorded, an input does not require a gradient, a cotangent has the wrong shape,
-/// or an op on the way has no gradient.
+/// No result shares memory with another one or with a cotangent given; one whose elements repeat along an axis may be
+/// expanded (stride 0) and refuses in-place writes as such tensors do. Throws Error when an output is not recorded, an
+/// input does not require a gradient, a cotangent has the wrong shape, or an op on the way has no gradient.
 Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options = {});
 /// The same for one output and one input.
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {});
@@ -34,6 +35,11 @@ namespace detail {
 /// variables: their derivatives are not carried on to what they were made from.
 Tensors grad_edges(const Tensors& outputs, std::span<const Edge> inputs, const GradOptions& options,
                    std::uint64_t stop = 0);
+
+/// The edges of independent variables; throws Error in the name of `op` for constants and expanded tensors.
+std::vector<Edge> variables(const char* op, const Tensors& inputs);
+/// Copies those results that share memory with an earlier one or with a tensor of `given`: users may write to results.
+void separate(Tensors& results, const Tensors& given);
 
 // Upward links: the engine adds cotangents, undoes broadcasting, and loops over batches, with ops.
 Tensor engine_add(const Tensor& a, const Tensor& b);

@@ -38,13 +38,6 @@ Edge edge_of(const Tensor& t) {
   return {Ref<Node>(static_cast<Node*>(t.impl().node.get())), t.impl().output};
 }
 
-bool has_repeated_axis(const Tensor& t) {
-  if (t.is_contiguous()) return false;
-  for (int i = 0; i < t.rank(); ++i)
-    if (t.size(i) > 1 && t.strides()[i] == 0) return true;
-  return false;
-}
-
 Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> out)
     : id(next_id.fetch_add(1, std::memory_order_relaxed)),
       order(detail::current_order),
@@ -159,14 +152,9 @@ Tensor& Tensor::requires_grad_(bool on) {
   if (!is_leaf())
     fail("requires_grad_", "a leaf", describe(*this) + ", the result of a recorded op", "detach() it first");
   if (on && !is_floating(dtype())) fail("requires_grad_", "a floating dtype (f32 or f64)", describe(*this));
-  // Ops compute one slice of what is repeated, which is right for its sum over the axis, not for each element.
-  if (on && has_repeated_axis(*this)) {
-    const Tensor dense = clone();
-    impl().storage = dense.impl().storage;
-    impl().offset = 0;
-    impl().strides = dense.strides();
-    impl().contiguous = true;
-  }
+  // Ops compute one slice of what is repeated, which is right for its sum over the axis, not for each element. The copy
+  // has a handle of its own, because nodes may have kept the old one.
+  if (on && !requires_grad() && has_repeated_axis(*this)) *this = detail::dense_copy(*this);
   if (on && !requires_grad()) impl().node = make_ref<Node>(*this);
   if (!on) impl().node = nullptr;
   return *this;

@@ -89,16 +89,23 @@ class Node final : public GraphNode {
   bool freed_ = false;
 };
 
-/// True when an axis of size > 1 has stride 0. Such a tensor is computed with once and not element by element, which is
-/// right for a result (its elements depend on the same things) but not for an independent variable.
-bool has_repeated_axis(const Tensor& t);
-
 /// Number of nodes alive in the process, leaves included. 0 when every recorded tensor is gone.
 std::int64_t live_nodes();
 
 namespace detail {
 /// Derivative order given to nodes made by this thread; the engine raises it while it records a backward pass.
 inline thread_local int current_order = 0;
+
+class OrderGuard {
+ public:
+  explicit OrderGuard(int order) : before_(current_order) { current_order = order; }
+  ~OrderGuard() { current_order = before_; }
+  OrderGuard(const OrderGuard&) = delete;
+  OrderGuard& operator=(const OrderGuard&) = delete;
+
+ private:
+  int before_;
+};
 }  // namespace detail
 
 }  // namespace stein

@@ -38,7 +38,6 @@ class Op : public Counted {
   /// True: rules accept cotangents with leading axes. False: the engine calls them in a loop.
   virtual bool batched() const = 0;
   virtual Needs needs(int input) const = 0;
-  virtual bool has_rule(int input) const = 0;
 
   /// Vector-Jacobian products for the inputs in `wanted` (bit k), in the order of the inputs, undefined for the others.
   /// `cotangents` has one entry per output (undefined: zero), each of shape lead axes + output shape; results have

@@ -225,7 +225,6 @@ class OpOf final : public Op {
     else
       return rule_needs(input);
   }
-  bool has_rule(int input) const override { return kHasAll || detail::HasComposite<T> || rule_exists(input); }
 
   Tensors vjp(const Node& node, std::span<const Tensor> cotangents, int lead, std::uint64_t wanted) const override {
     if constexpr (kHasAll) {

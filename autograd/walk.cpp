@@ -5,9 +5,9 @@
 
 namespace stein {
 
-Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop) : stop_(stop) {
+Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop, bool whole) : stop_(stop) {
   // Nothing older than the oldest wanted node can depend on it.
-  std::uint64_t oldest = wanted.empty() ? 0 : UINT64_MAX;
+  std::uint64_t oldest = whole ? 0 : UINT64_MAX;
   for (const auto& e : wanted) oldest = std::min(oldest, e.node ? e.node->id : UINT64_MAX);
 
   auto visit = [&](const Edge& e) {
@@ -19,7 +19,7 @@ Walk::Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64
       for (const auto& input : nodes_[done]->inputs) visit(input.edge);
 
   std::sort(nodes_.begin(), nodes_.end(), [](const Node* a, const Node* b) { return a->id < b->id; });
-  reaches_.assign(nodes_.size(), wanted.empty());
+  reaches_.assign(nodes_.size(), whole);
   first_slot_.resize(nodes_.size());
   for (int i = 0; i < size(); ++i) {
     map_.set(&node(i), i);

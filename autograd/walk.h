@@ -13,9 +13,12 @@ namespace stein {
 
 class Walk {
  public:
-  /// All nodes from which `from` was made and which depend on an edge of `wanted`. With `wanted` empty: the whole graph.
+  /// All nodes from which `from` was made and which depend on an edge of `wanted`; none when `wanted` is empty.
   /// Nodes with a number below `stop` are ends: what they were made from is not looked at.
-  Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop = 0);
+  Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop = 0)
+      : Walk(from, wanted, stop, false) {}
+  /// All nodes from which `from` was made.
+  static Walk whole(std::span<const Edge> from) { return Walk(from, {}, 0, true); }
 
   /// Number of nodes; node(0) is the oldest, so inputs come before their users.
   int size() const { return static_cast<int>(nodes_.size()); }
@@ -38,6 +41,8 @@ class Walk {
   int slots() const { return slots_; }
 
  private:
+  Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop, bool whole);
+
   std::vector<Node*> nodes_;
   std::vector<char> reaches_;
   std::vector<int> first_slot_, first_input_, input_slot_;

@@ -88,7 +88,7 @@ Tensor Module::add_parameter(const std::string& name, const Tensor& value) {
   state_->check_name(name);
   if (!value.defined()) return value;
   if (!value.is_leaf()) fail("module", "a leaf as parameter \"" + name + "\"", describe(value), "detach() it first");
-  Tensor parameter = value.is_contiguous() ? value : value.clone();
+  Tensor parameter = value.is_contiguous() ? value : value.detach().clone();
   parameter.requires_grad_();
   state_->parameters.push_back({name, parameter});
   return parameter;

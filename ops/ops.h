@@ -121,6 +121,9 @@ Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// Over several axes ties share the gradient equally (PyTorch's amax); NaN wins.
 Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+/// The largest (smallest) of all elements: amax, amin.
+Tensor max(const Tensor& x);
+Tensor min(const Tensor& x);
 /// Along one axis: values and the index (i64) of the first maximum, which alone gets the gradient.
 std::pair<Tensor, Tensor> max(const Tensor& x, int axis, bool keepdim = false);
 std::pair<Tensor, Tensor> min(const Tensor& x, int axis, bool keepdim = false);

@@ -105,7 +105,7 @@ Tensor reduce_by_passes(const Tensor& x, const Axes& axes, bool keepdim, const R
     });
     t = permute(t, order);
     if (!t.is_contiguous()) {
-      t = x.clone();
+      t = detail::dense_copy(x);
       std::sort(order.begin(), order.end());
     }
   }

@@ -56,7 +56,7 @@ Tensor make_grid(const Tensor& images, std::int64_t columns, std::int64_t pad) {
   if (columns < 0 || pad < 0 || columns > 65536 || pad > 65536)
     fail("make_grid", "0 <= columns, pad <= 65536", fmt::format("columns {}, pad {}", columns, pad));
   if (columns == 0) columns = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(images.size(0)))));
-  const Tensor x = images.is_contiguous() ? images : images.clone();
+  const Tensor x = images.is_contiguous() ? images : images.detach().clone();
   return x.dtype() == u8 ? grid<std::uint8_t>(x, columns, pad, 128) : grid<float>(x, columns, pad, 0.5f);
 }
 
@@ -73,7 +73,7 @@ void write_png(const std::string& path, const Tensor& image) {
   const std::int64_t c = image.size(0), h = image.size(1), w = image.size(2);
   if (h < 1 || w < 1 || h > 1 << 20 || w > 1 << 20 || h * w > std::int64_t{1} << 28)
     fail("write_png", "1 to 2^28 pixels, at most 2^20 a side", describe(image));
-  const Tensor x = image.is_contiguous() ? image : image.clone();
+  const Tensor x = image.is_contiguous() ? image : image.detach().clone();
   std::vector<std::uint8_t> raw;  // per row: filter 0 (none), then the pixels
   raw.reserve(static_cast<std::size_t>(h * (w * c + 1)));
   for (std::int64_t y = 0; y < h; ++y) {

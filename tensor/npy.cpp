@@ -177,12 +177,12 @@ Tensor load_npy(const std::string& path) {
       fail("npy", "0 or 1 in every byte of a bool array", "another value at element " + std::to_string(i), where);
   if (!h.fortran || h.shape.rank() < 2) return t;
   const auto s = t.strides();
-  return as_strided(t, h.shape, Strides(std::make_reverse_iterator(s.end()), std::make_reverse_iterator(s.begin())), 0)
-      .clone();
+  return detail::dense_copy(
+      as_strided(t, h.shape, Strides(std::make_reverse_iterator(s.end()), std::make_reverse_iterator(s.begin())), 0));
 }
 
 void save_npy(const std::string& path, const Tensor& t) {
-  const Tensor rows = t.is_contiguous() ? t : t.clone();
+  const Tensor rows = t.is_contiguous() ? t : detail::dense_copy(t);
   std::string_view descr;
   for (const auto& d : kDtypes)
     if (d.dtype == t.dtype()) descr = d.text;

@@ -4,8 +4,8 @@
 #include "tensor/random.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
+#include <mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -16,6 +16,9 @@
 
 namespace stein {
 namespace {
+
+std::mutex state_mutex;                        // for every generator's state: held for a few instructions once a draw
+thread_local Generator* substitute = nullptr;  // for default_generator()
 
 constexpr std::int64_t kGrain = 4096;  // blocks a thread takes at once; results do not depend on it
 
@@ -33,8 +36,8 @@ template <class T, class Kernel>
 void draw(Tensor& t, Generator& generator, std::int64_t per_block, Kernel kernel) {
   T* p = t.mutable_data<T>();
   const auto n = t.numel(), blocks = (n + per_block - 1) / per_block;
-  const auto seed = generator.state().seed, first = generator.take(blocks);
-  parallel_for(blocks, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  const auto [seed, first] = generator.take(blocks);
+  parallel_for(blocks, kGrain, [&, seed = seed, first = first](std::int64_t begin, std::int64_t end) {
     const auto from = begin * per_block, to = std::min(end * per_block, n);
     kernel(seed, first + static_cast<std::uint64_t>(begin), p + from, to - from);
   });
@@ -95,25 +98,42 @@ Tensor like(const Tensor& t) {
 
 }  // namespace
 
-Generator::State Generator::state() const {
-  return {state_.seed, std::atomic_ref(const_cast<std::uint64_t&>(state_.position)).load(std::memory_order_relaxed)};
+Generator& Generator::acting() const {
+  return substitute && this == &default_generator() ? *substitute : const_cast<Generator&>(*this);
 }
 
-void Generator::set_state(const State& state) { state_ = state; }
+Generator::State Generator::state() const {
+  const std::lock_guard lock(state_mutex);
+  return acting().state_;
+}
+
+void Generator::set_state(const State& state) {
+  const std::lock_guard lock(state_mutex);
+  acting().state_ = state;
+}
 
 Generator Generator::fork(std::uint64_t stream) const {
-  const auto w = block(state_.seed, stream, 0, kFork);
+  const auto w = block(state().seed, stream, 0, kFork);
   return Generator(std::uint64_t{w.w0} << 32 | w.w1);
 }
 
-std::uint64_t Generator::take(std::int64_t blocks) {
-  return std::atomic_ref(state_.position).fetch_add(static_cast<std::uint64_t>(blocks), std::memory_order_relaxed);
+Generator::State Generator::take(std::int64_t blocks) {
+  const std::lock_guard lock(state_mutex);
+  auto& state = acting().state_;
+  const State start = state;
+  state.position += static_cast<std::uint64_t>(blocks);
+  return start;
 }
 
 Generator& default_generator() {
   static Generator g;
   return g;
 }
+
+Substitute::Substitute(const Generator::State& state) : before_(std::exchange(substitute, &generator_)) {
+  generator_.set_state(state);
+}
+Substitute::~Substitute() { substitute = before_; }
 
 void manual_seed(std::uint64_t seed) { default_generator().set_state({seed, 0}); }
 
@@ -203,7 +223,7 @@ Tensor permutation(std::int64_t n, Generator& generator) {
   if (n < 0) fail("permutation", "a length of at least 0", std::to_string(n));
   Tensor t = arange(n);
   auto* p = t.mutable_data<std::int64_t>();
-  const auto seed = generator.state().seed, first = generator.take((n + 1) / 2);
+  const auto [seed, first] = generator.take((n + 1) / 2);
   for (std::int64_t i = n - 1; i > 0; --i) {  // Fisher and Yates
     const auto u = static_cast<std::uint64_t>(i);
     std::swap(p[i], p[below(u + 1, seed, first, u)]);

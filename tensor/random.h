@@ -28,15 +28,30 @@ class Generator {
   /// An independent generator, a function of this one's seed and of `stream` (not of the position): its seed is a hash
   /// of both. Forks may be forked again.
   Generator fork(std::uint64_t stream) const;
-  /// Takes the next `blocks` blocks for a draw and returns the number of the first.
-  std::uint64_t take(std::int64_t blocks);
+  /// Takes the next `blocks` blocks for a draw and returns where they begin.
+  State take(std::int64_t blocks);
 
  private:
+  Generator& acting() const;  // this one, or what stands in for it
+
   State state_;
 };
 
 /// The generator of the process, used where none is given.
 Generator& default_generator();
+/// While alive, what this thread asks of default_generator() is done by a generator that starts at `state`; the one of the
+/// process stays where it is, for other threads too.
+class Substitute {
+ public:
+  explicit Substitute(const Generator::State& state);
+  ~Substitute();
+  Substitute(const Substitute&) = delete;
+  Substitute& operator=(const Substitute&) = delete;
+
+ private:
+  Generator generator_;
+  Generator* before_;
+};
 /// Restarts the default generator.
 void manual_seed(std::uint64_t seed);
 

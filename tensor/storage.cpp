@@ -17,8 +17,9 @@ namespace {
 
 constexpr std::int64_t kAlign = 64;
 constexpr int kClasses = 256;
-constexpr int kSmallClasses = 16;  // up to 1 KiB in steps of 64 bytes: kept per thread
-constexpr int kSmallKept = 64;     // blocks a thread keeps of each small class
+constexpr int kSmallClasses = 16;                        // up to 1 KiB in steps of 64 bytes: kept per thread
+constexpr int kSmallKept = 64;                           // blocks a thread keeps of each small class
+constexpr std::int64_t kSlack = std::int64_t{64} << 20;  // held beyond twice the most that was ever live
 
 // Size classes: multiples of 64 up to 1 KiB, then four steps per doubling (at most 25% is wasted).
 int class_of(std::int64_t bytes) {
@@ -40,6 +41,10 @@ struct Pool {
   std::mutex mutex;
   std::array<std::vector<void*>, kClasses> free;
   std::atomic<std::int64_t> live{0}, peak{0}, held{0} /* live + cached */, blocks{0}, limit{INT64_MAX};
+  std::atomic<std::int64_t> earlier_peak{0};  // the largest before a reset
+
+  // Gives free blocks back to the system, large ones first, until `target` bytes are held. Needs the mutex.
+  void trim(std::int64_t target);
 };
 // Never destroyed: tensors with static storage duration may outlive any order of destruction.
 Pool& pool() {
@@ -55,9 +60,11 @@ struct ThreadCache {
   std::array<int, kSmallClasses> count{};
   ~ThreadCache() {
     thread_cache_gone = true;
-    for (int c = 0; c < kSmallClasses; ++c)
-      for (int i = 0; i < count[static_cast<std::size_t>(c)]; ++i)
-        give_back(c, slots[static_cast<std::size_t>(c)][static_cast<std::size_t>(i)]);
+    flush();
+  }
+  void flush() {
+    for (std::size_t c = 0; c < kSmallClasses; ++c)
+      while (count[c] > 0) give_back(static_cast<int>(c), slots[c][static_cast<std::size_t>(--count[c])]);
   }
   static void give_back(int cls, void* p) {
     std::lock_guard lock(pool().mutex);
@@ -69,6 +76,17 @@ ThreadCache& thread_cache() {
   return cache;
 }
 
+void Pool::trim(std::int64_t target) {
+  for (int c = kClasses - 1; c >= 0; --c)
+    for (auto& blocks_of = free[static_cast<std::size_t>(c)]; !blocks_of.empty() && held > target;) {
+      detail::unpoison(blocks_of.back(), bytes_of(c) + detail::kRedZone);
+      std::free(blocks_of.back());
+      blocks_of.pop_back();
+      held -= bytes_of(c);
+    }
+}
+
+// A block of the class, or null when the system or the limit has none left.
 void* take(int cls) {
   auto& p = pool();
   const auto c = static_cast<std::size_t>(cls);
@@ -78,16 +96,18 @@ void* take(int cls) {
       return t.slots[c][static_cast<std::size_t>(--t.count[c])];
     }
   }
-  {
-    std::lock_guard lock(p.mutex);
-    if (!p.free[c].empty()) {
-      void* block = p.free[c].back();
-      p.free[c].pop_back();
-      return block;
-    }
+  const std::lock_guard lock(p.mutex);
+  if (!p.free[c].empty()) {
+    void* block = p.free[c].back();
+    p.free[c].pop_back();
+    return block;
   }
-  void* block = std::aligned_alloc(kAlign, static_cast<std::size_t>(bytes_of(cls) + detail::kRedZone));
-  if (block) p.held.fetch_add(bytes_of(cls), std::memory_order_relaxed);
+  // A new size: blocks of sizes that are no longer asked for must not pile up.
+  const auto size = bytes_of(cls), most_live = std::max({p.live + size, p.peak.load(), p.earlier_peak.load()});
+  p.trim(2 * most_live + kSlack - size);
+  if (p.held + size > p.limit) return nullptr;
+  void* block = std::aligned_alloc(kAlign, static_cast<std::size_t>(size + detail::kRedZone));
+  if (block) p.held += size;
   return block;
 }
 
@@ -117,21 +137,17 @@ MemoryStats memory_stats() {
   return {live, p.peak.load(), p.held.load() - live, p.blocks.load()};
 }
 
-void reset_peak_memory() { pool().peak.store(pool().live.load()); }
+void reset_peak_memory() {
+  auto& p = pool();
+  p.earlier_peak = std::max(p.earlier_peak.load(), p.peak.exchange(p.live));
+}
 
 void set_memory_limit(std::int64_t bytes) { pool().limit.store(bytes); }
 
 void empty_cache() {
-  auto& p = pool();
-  std::lock_guard lock(p.mutex);
-  for (int c = 0; c < kClasses; ++c) {
-    for (void* block : p.free[static_cast<std::size_t>(c)]) {
-      detail::unpoison(block, bytes_of(c) + detail::kRedZone);
-      std::free(block);
-      p.held.fetch_sub(bytes_of(c), std::memory_order_relaxed);
-    }
-    p.free[static_cast<std::size_t>(c)].clear();
-  }
+  if (!thread_cache_gone) thread_cache().flush();
+  const std::lock_guard lock(pool().mutex);
+  pool().trim(0);
 }
 
 Storage::Storage(std::int64_t bytes) : bytes_(bytes) {

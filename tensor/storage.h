@@ -13,16 +13,17 @@
 namespace stein {
 
 /// What the allocator holds, in bytes. Live = in use by tensors (rounded up to the allocator's block sizes),
-/// cached = kept for the next request.
+/// cached = kept for the next request: together at most twice the most that was ever live, and 64 MiB.
 struct MemoryStats {
   std::int64_t live_bytes, peak_bytes, cached_bytes, live_blocks;
 };
 MemoryStats memory_stats();
 /// Starts a new measurement: peak_bytes becomes live_bytes.
 void reset_peak_memory();
-/// Requests that would lift live_bytes above `bytes` throw as if memory had run out.
+/// Requests that would lift live + cached bytes above `bytes` give the cache back first, and throw as if memory had run
+/// out where that does not help.
 void set_memory_limit(std::int64_t bytes);
-/// Gives all cached blocks back to the system.
+/// Gives the cached blocks back to the system, but for the few of up to 1 KiB that other threads keep to themselves.
 void empty_cache();
 
 /// A buffer of `bytes` bytes, 64-byte aligned, uninitialised. Throws Error when memory runs out.

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
+#include "tensor/detail/input_file.h"
 #include "tensor/detail/strided.h"
 #include "tensor/recording.h"
 
@@ -35,11 +37,38 @@ Ref<TensorImpl> describe_storage(Ref<Storage> storage, const Shape& shape, const
   return impl;
 }
 
+// The lowest and the highest position of an element when the first one of `shape` stands at `offset`.
+std::pair<std::int64_t, std::int64_t> reach(const char* op, const Shape& shape, const Strides& strides,
+                                            std::int64_t offset = 0) {
+  if (shape.rank() != strides.rank())
+    fail(op, "one stride per axis", to_string(shape) + " with strides " + to_string(strides));
+  std::int64_t lowest = offset, highest = offset;
+  for (int i = 0; i < shape.rank(); ++i) {
+    std::int64_t step = 0;
+    bool overflow = __builtin_mul_overflow(std::max<std::int64_t>(shape[i], 1) - 1, strides[i], &step);
+    auto& end = step < 0 ? lowest : highest;
+    overflow = __builtin_add_overflow(end, step, &end) || overflow;
+    if (overflow) fail(op, "a view inside its storage", to_string(shape) + " with strides " + to_string(strides));
+  }
+  return {lowest, highest};
+}
+
 std::int64_t bytes_for(const Shape& shape, DType dtype) {
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(numel(shape), static_cast<std::int64_t>(size_of(dtype)), &bytes))
     fail("empty", "fewer than 2^63 bytes", std::string(name_of(dtype)) + " " + to_string(shape));
   return bytes;
+}
+
+// value as a T; throws Error in the name of `op` when an integer type cannot hold it (fractions are cut off).
+template <class T>
+T checked_cast(const char* op, double value) {
+  if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::int64_t>) {
+    const double whole = std::trunc(value);
+    const bool fits = std::is_same_v<T, std::uint8_t> ? whole >= 0 && whole <= 255 : whole >= -0x1p63 && whole < 0x1p63;
+    if (!fits) fail(op, "a value that " + std::string(name_of(dtype_of<T>())) + " can hold", std::to_string(value));
+  }
+  return static_cast<T>(value);
 }
 
 template <class T>
@@ -79,15 +108,14 @@ void Tensor::check_writable() {
     fail("in-place write", "a tensor outside the recorded graph",
          describe(*this) + (is_leaf() ? ", a leaf" : ", the result of an op"),
          "a leaf is written under NoGrad; of a result write a clone()");
+  if (has_repeated_axis(*this))
+    fail("in-place write", "elements with memory of their own", describe(*this) + " with a repeated (expanded) axis",
+         "write to what was expanded, or to a clone()");
   i.storage->bump_version();
 }
 
-double Tensor::item_as_double() const {
+void Tensor::check_single() const {
   if (numel() != 1) fail("item", "a tensor with one element", describe(*this));
-  return visit_dtype(dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    return static_cast<double>(*data<T>());
-  });
 }
 
 template <class T>
@@ -110,9 +138,9 @@ Tensor Tensor::detach() const {
   return Tensor(copy);
 }
 
-Tensor Tensor::clone() const {
-  Tensor r = empty(shape(), dtype(), device());
-  detail::copy_strided(const_cast<void*>(r.raw()), r.strides(), raw(), strides(), shape(), size_of(dtype()));
+Tensor detail::dense_copy(const Tensor& t) {
+  Tensor r = empty(t.shape(), t.dtype(), t.device());
+  copy_strided(const_cast<void*>(r.raw()), r.strides(), t.raw(), t.strides(), t.shape(), size_of(t.dtype()));
   return r;
 }
 
@@ -120,8 +148,12 @@ Tensor& Tensor::copy_(const Tensor& source) {
   if (source.dtype() != dtype()) fail("copy_", "a source of dtype " + std::string(name_of(dtype())), describe(source));
   if (broadcast("copy_", shape(), source.shape()) != shape())
     fail("copy_", "a source that broadcasts to " + to_string(shape()), to_string(source.shape()));
+  if (source.requires_grad() && is_recording())
+    fail("copy_", "a source without history", describe(source) + ", which requires a gradient",
+         "copies in place are not recorded: detach() the source, or use it itself in place of the copy");
   check_writable();
-  Tensor from = source.impl().storage == impl().storage ? source.clone() : source;  // the windows may overlap
+  const bool overlaps = source.impl().storage == impl().storage;
+  const Tensor from = overlaps ? detail::dense_copy(source) : source;
   Strides s = Dims::filled(rank(), 0);
   for (int i = 1; i <= from.rank(); ++i) s[-i] = from.size(-i) == 1 ? 0 : from.strides()[-i];
   detail::copy_strided(const_cast<void*>(raw()), strides(), from.raw(), s, shape(), size_of(dtype()));
@@ -129,11 +161,11 @@ Tensor& Tensor::copy_(const Tensor& source) {
 }
 
 Tensor& Tensor::fill_(double value) {
-  const double whole = std::trunc(value);
-  if ((dtype() == u8 && !(whole >= 0 && whole <= 255)) || (dtype() == i64 && !(whole >= -0x1p63 && whole < 0x1p63)))
-    fail("fill_", "a value that " + std::string(name_of(dtype())) + " can hold", std::to_string(value));
-  check_writable();
-  visit_dtype(dtype(), [&](auto tag) { fill_typed(*this, static_cast<typename decltype(tag)::type>(value)); });
+  visit_dtype(dtype(), [&](auto tag) {
+    const auto element = checked_cast<typename decltype(tag)::type>("fill_", value);
+    check_writable();
+    fill_typed(*this, element);
+  });
   return *this;
 }
 
@@ -163,7 +195,10 @@ Tensor empty(const Shape& shape, DType dtype, const Device& device) {
 }
 
 Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, const Device& device) {
-  return Tensor(describe_storage(make_ref<Storage>(bytes_for(shape, dtype)), shape, strides, 0, dtype, device));
+  const auto [lowest, highest] = reach("empty_strided", shape, strides);
+  if (lowest < 0) fail("empty_strided", "strides of at least 0", to_string(strides));
+  const auto end = numel(shape) ? highest + 1 : 0;
+  return Tensor(describe_storage(make_ref<Storage>(bytes_for({end}, dtype)), shape, strides, 0, dtype, device));
 }
 
 Tensor empty_channels_last(const Shape& s, DType dtype, const Device& device) {
@@ -198,7 +233,7 @@ Tensor arange(double start, double stop, double step, DType dtype) {
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* p = r.mutable_data<T>();
-    for (std::int64_t i = 0; i < n; ++i) p[i] = static_cast<T>(start + static_cast<double>(i) * step);
+    for (std::int64_t i = 0; i < n; ++i) p[i] = checked_cast<T>("arange", start + static_cast<double>(i) * step);
   });
   return r;
 }
@@ -220,6 +255,9 @@ Tensor linspace(double first, double last, std::int64_t count, DType dtype) {
 
 Tensor from_bytes(const void* source, const Shape& shape, DType dtype) {
   Tensor r = empty(shape, dtype);
+  if (dtype == boolean)
+    if (const auto i = detail::first_bad_bool(source, r.numel()); i >= 0)
+      fail("from_bytes", "0 or 1 in every byte of a bool", "another value at element " + std::to_string(i));
   if (r.numel()) std::memcpy(const_cast<void*>(r.raw()), source, static_cast<std::size_t>(bytes_for(shape, dtype)));
   return r;
 }
@@ -240,7 +278,8 @@ Tensor tensor(std::initializer_list<double> values, DType dtype) {
   Tensor r = empty({static_cast<std::int64_t>(values.size())}, dtype);
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    std::transform(values.begin(), values.end(), r.mutable_data<T>(), [](double v) { return static_cast<T>(v); });
+    std::transform(values.begin(), values.end(), r.mutable_data<T>(),
+                   [](double v) { return checked_cast<T>("tensor", v); });
   });
   return r;
 }
@@ -256,28 +295,25 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> values, DType
     using T = typename decltype(tag)::type;
     T* p = r.mutable_data<T>();
     for (const auto& row : values)
-      p = std::transform(row.begin(), row.end(), p, [](double v) { return static_cast<T>(v); });
+      p = std::transform(row.begin(), row.end(), p, [](double v) { return checked_cast<T>("tensor", v); });
   });
   return r;
 }
 
 Tensor as_strided(const Tensor& t, const Shape& shape, const Strides& strides, std::int64_t offset) {
-  if (shape.rank() != strides.rank())
-    fail("as_strided", "one stride per axis", to_string(shape) + " with strides " + to_string(strides));
-  std::int64_t lowest = offset, highest = offset;
-  for (int i = 0; i < shape.rank(); ++i) {
-    std::int64_t reach = 0;
-    bool overflow = __builtin_mul_overflow(std::max<std::int64_t>(shape[i], 1) - 1, strides[i], &reach);
-    auto& end = reach < 0 ? lowest : highest;
-    overflow = __builtin_add_overflow(end, reach, &end) || overflow;
-    if (overflow)
-      fail("as_strided", "a view inside its storage", to_string(shape) + " with strides " + to_string(strides));
-  }
+  const auto [lowest, highest] = reach("as_strided", shape, strides, offset);
   const auto capacity = t.impl().storage->bytes() / static_cast<std::int64_t>(size_of(t.dtype()));
   if (numel(shape) > 0 && (lowest < 0 || highest >= capacity))
     fail("as_strided", "a view inside its storage of " + std::to_string(capacity) + " elements",
          "elements " + std::to_string(lowest) + " to " + std::to_string(highest));
   return Tensor(describe_storage(t.impl().storage, shape, strides, offset, t.dtype(), t.device()));
+}
+
+bool has_repeated_axis(const Tensor& t) {
+  if (t.is_contiguous()) return false;
+  for (int i = 0; i < t.rank(); ++i)
+    if (t.size(i) > 1 && t.strides()[i] == 0) return true;
+  return false;
 }
 
 bool equal(const Tensor& a, const Tensor& b) {

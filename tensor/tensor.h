@@ -67,7 +67,8 @@ class Tensor {
     check_type(dtype_of<T>());
     return static_cast<const T*>(raw());
   }
-  /// The same for writing: raises the storage's version, and throws Error when the tensor is recorded.
+  /// The same for writing: raises the storage's version. Throws Error when the tensor is recorded, and when it is expanded:
+  /// elements that share memory cannot be written one by one.
   template <class T>
   T* mutable_data() {
     check_type(dtype_of<T>());
@@ -82,7 +83,8 @@ class Tensor {
   /// The value of a tensor with one element, converted to T.
   template <class T = double>
   T item() const {
-    return static_cast<T>(item_as_double());
+    check_single();
+    return visit_dtype(dtype(), [&](auto tag) { return static_cast<T>(*data<typename decltype(tag)::type>()); });
   }
   /// All elements in logical (row-major) order. T must be the C++ type of dtype().
   template <class T>
@@ -93,25 +95,27 @@ class Tensor {
   bool requires_grad() const { return defined() && static_cast<bool>(impl_->node); }
   bool is_leaf() const;
   /// Makes a constant a leaf whose derivative can be asked for (or, with false, a leaf a constant again).
-  /// Throws Error for integer dtypes and for results of recorded ops. An expanded tensor becomes a copy of its own.
+  /// Throws Error for integer dtypes and for results of recorded ops. An expanded tensor becomes a copy of its own: other
+  /// handles stay constants.
   Tensor& requires_grad_(bool on = true);
   /// What backward() has accumulated for this leaf, detached; undefined before.
   Tensor grad() const;
   void set_grad(const Tensor& value);
   /// The same elements without history.
   Tensor detach() const;
-  /// Accumulates d(this)/d(leaf) into grad() of every leaf; `cotangent` may be left out for one element.
+  /// Accumulates d(this)/d(leaf) into grad() of every leaf; `cotangent` may be left out for one element. Threads may do
+  /// so at once for the same leaves.
   void backward(const Tensor& cotangent = {}) const;
 
-  // ---- copies and in-place writes (never recorded; refused on recorded tensors) ----
-  /// A fresh row-major copy, without history.
-  Tensor clone() const;
-  /// Elementwise copy with broadcasting; dtypes must agree. Raises the version of this storage.
+  // ---- in-place writes (never recorded; refused on recorded and on expanded tensors) ----
+  /// Elementwise copy with broadcasting; dtypes must agree. Raises the version of this storage. Throws Error for a source
+  /// that requires a gradient, unless under NoGrad: its history would be lost.
   Tensor& copy_(const Tensor& source);
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
 
-  // ---- recorded members, defined in ops/ ----
+  // ---- recorded members, defined in ops/; those that change nothing return this very handle ----
+  Tensor clone() const;          ///< a fresh row-major copy
   Tensor contiguous() const;     ///< row-major; itself when it already is
   Tensor channels_last() const;  ///< rank 4, stored N, H, W, C; itself when it already is
   Tensor to(DType dtype) const;
@@ -150,7 +154,7 @@ class Tensor {
   [[noreturn]] static void undefined();
   void check_type(DType asked) const;
   void check_writable();
-  double item_as_double() const;
+  void check_single() const;
 
   Ref<TensorImpl> impl_;
 };
@@ -164,7 +168,7 @@ std::string describe(const Tensors& ts);
 // ---- creation ----
 /// Uninitialised, row-major.
 Tensor empty(const Shape& shape, DType dtype = f32, const Device& device = cpu);
-/// Uninitialised, with the given dense strides (a permutation of row-major).
+/// Uninitialised, with the given strides (at least 0) and memory from the first to the last element.
 Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, const Device& device = cpu);
 /// Uninitialised rank-4 tensor (N, C, H, W), stored channels-last.
 Tensor empty_channels_last(const Shape& shape, DType dtype, const Device& device = cpu);
@@ -183,13 +187,23 @@ Tensor scalar(double value, DType dtype = f32);
 /// Copies host values given in logical order; their number must be numel(shape).
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape);
+/// The same from memory in the layout of `dtype`. Throws Error when a byte of a bool is neither 0 nor 1.
 Tensor from_bytes(const void* source, const Shape& shape, DType dtype);
-/// tensor({{1, 2}, {3, 4}}) for small literals, f32 unless said otherwise.
+/// tensor({{1, 2}, {3, 4}}) for small literals, f32 unless said otherwise. Throws Error for what the dtype cannot hold.
 Tensor tensor(std::initializer_list<double> values, DType dtype = f32);
 Tensor tensor(std::initializer_list<std::initializer_list<double>> values, DType dtype = f32);
 
 /// A view of the same storage (no history, no bounds given up: throws Error when it would leave the storage).
 Tensor as_strided(const Tensor& t, const Shape& shape, const Strides& strides, std::int64_t offset);
+
+/// True when an axis of size > 1 has stride 0. Such a tensor is computed with once and not element by element, which is
+/// right for a result (its elements depend on the same things), but not for an independent variable or an in-place write.
+bool has_repeated_axis(const Tensor& t);
+
+namespace detail {
+/// A fresh row-major copy without history: clone() for code that is not differentiated.
+Tensor dense_copy(const Tensor& t);
+}  // namespace detail
 
 /// True when both have the same shape, dtype and elements (NaN equals NaN).
 bool equal(const Tensor& a, const Tensor& b);

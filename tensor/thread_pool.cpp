@@ -9,31 +9,48 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tensor/blas.h"
 #include "tensor/error.h"
+#include "tensor/recording.h"
 
 namespace stein {
 namespace {
 
 using Body = std::function<void(std::int64_t, std::int64_t)>;
 
+constexpr int kMostThreads = 256;
+
+// True while this thread runs a body.
 thread_local bool inside_pool = false;
+class Inside {
+ public:
+  Inside() : before(std::exchange(inside_pool, true)) {}
+  ~Inside() { inside_pool = before; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  const bool before;
+};
 
 // One parallel_for call. Threads take range numbers from `next` until none is left.
 struct Job {
   const Body* body;
   std::int64_t n, grain, ranges;
+  bool recording;  // of the caller
   std::atomic<std::int64_t> next{0};
   std::exception_ptr error;
   std::mutex error_mutex;
 
   void work() {
+    const NoGrad as_caller(!recording);
     for (std::int64_t r; (r = next.fetch_add(1, std::memory_order_relaxed)) < ranges;) {
       try {
-        (*body)(r * grain, std::min(n, (r + 1) * grain));
+        const auto begin = r * grain;
+        (*body)(begin, begin + std::min(grain, n - begin));
       } catch (...) {
         std::lock_guard lock(error_mutex);
         if (!error) error = std::current_exception();
@@ -48,7 +65,7 @@ class Pool {
   Pool() { start(default_threads()); }
   ~Pool() { stop(); }
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int threads() const { return threads_; }
 
   void resize(int n) {
     std::lock_guard caller(callers_);
@@ -91,15 +108,18 @@ class Pool {
   static int default_threads() {
     if (const char* s = std::getenv("STEIN_THREADS")) {
       const int n = std::atoi(s);
-      if (n >= 1 && n <= 1024) return n;
+      if (n >= 1) return std::min(n, kMostThreads);
     }
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
   }
 
   void start(int n) {
     stopping_ = false;
     const auto seen = generation_.load();
-    for (int i = 1; i < n; ++i) workers_.emplace_back([this, seen] { loop(seen); });
+    try {
+      for (int i = 1; i < n; ++i) workers_.emplace_back([this, seen] { loop(seen); });
+    } catch (const std::system_error&) {}  // no more threads: work with those there are
+    threads_ = static_cast<int>(workers_.size()) + 1;
   }
 
   void stop() {
@@ -140,6 +160,7 @@ class Pool {
   Job* job_ = nullptr;
   bool stopping_ = false;
   std::vector<std::thread> workers_;
+  std::atomic<int> threads_{1};  // workers and the caller
 };
 
 Pool& pool() {
@@ -153,6 +174,8 @@ int num_threads() { return pool().threads(); }
 
 void set_num_threads(int n) {
   if (n < 1) fail("set_num_threads", "at least 1 thread", std::to_string(n));
+  if (n > kMostThreads)
+    fail("set_num_threads", "at most " + std::to_string(kMostThreads) + " threads", std::to_string(n));
   if (inside_pool) fail("set_num_threads", "a call from outside parallel_for", "one from a body");
   pool().resize(n);
 }
@@ -160,15 +183,13 @@ void set_num_threads(int n) {
 void parallel_for(std::int64_t n, std::int64_t grain, const Body& body) {
   if (n <= 0) return;
   if (grain < 1) grain = 1;
-  Job job{&body, n, grain, (n + grain - 1) / grain, {}, {}, {}};
-  if (job.ranges == 1) return body(0, n);
-  if (inside_pool)
+  const Inside inside;
+  if (n <= grain) return body(0, n);
+  Job job{&body, n, grain, n / grain + (n % grain != 0), is_recording(), {}, {}, {}};
+  if (inside.before)
     job.work();
-  else {
-    inside_pool = true;
+  else
     pool().run(job);
-    inside_pool = false;
-  }
   if (job.error) std::rethrow_exception(job.error);
 }
 

@@ -142,6 +142,7 @@ class Checker {
     if (!guarded(k, "value", "all", [&] {
           const NoGrad guard;
           results = previous.f(previous.at);
+          if (results.empty()) fail("check", "a function with an f64 result", "none");
         }))
       return;
     const Tensors c = detail::directions(results, generator_), v = detail::directions(previous.at, generator_);

@@ -48,7 +48,7 @@ struct CheckOptions {
 /// and with the forward derivative of F_(k-1) (fwd-rev: forward over reverse) and, at order 2, with the reverse and the
 /// forward derivative of the forward one (rev-fwd, fwd-fwd). The difference has eight points, error O(step^8). Errors
 /// are relative to the sum of the magnitudes of the terms of these inner products. Never throws for a failing rule: what
-/// was thrown is a line of the report.
+/// was thrown is a line of the report. A function without f64 result fails.
 CheckReport check_grads(const TensorsFunction& f, const Tensors& inputs, const CheckOptions& options = {});
 CheckReport check_grads(const TensorFunction& f, const Tensor& x, const CheckOptions& options = {});
 

@@ -12,20 +12,6 @@
 namespace stein {
 namespace {
 
-// Draws inside are those of `state`; the generator then goes on where it was.
-class Replay {
- public:
-  explicit Replay(const Generator::State& state) : before_(default_generator().state()) {
-    default_generator().set_state(state);
-  }
-  ~Replay() { default_generator().set_state(before_); }
-  Replay(const Replay&) = delete;
-  Replay& operator=(const Replay&) = delete;
-
- private:
-  Generator::State before_;
-};
-
 // One run of a function, recorded on variables of its own.
 struct Run {
   Tensors inputs, outputs;
@@ -62,7 +48,6 @@ class Checkpoint final : public Op {
   Kind kind() const override { return Kind::general; }
   bool batched() const override { return true; }
   Needs needs(int) const override { return {~std::uint64_t{0}, 0}; }
-  bool has_rule(int) const override { return true; }
 
   Tensors vjp(const Node& node, std::span<const Tensor> cotangents, int lead, std::uint64_t wanted) const override {
     std::vector<int> asked;
@@ -72,7 +57,7 @@ class Checkpoint final : public Op {
                                   has = defined(cotangents)](const Tensors& z) {
       const auto [inputs, given] = split(z, n);
       const bool create_graph = is_recording();
-      const Replay replay(random);
+      const Substitute replay(random);  // draws what the first run drew
       const Run r = run(f, inputs, create_graph);
       Tensors from;
       GradOptions options;
@@ -108,7 +93,7 @@ class Checkpoint final : public Op {
                                   has = defined(tangents)](const Tensors& z) {
       const auto [inputs, given] = split(z, n);
       const bool create_graph = is_recording();
-      const Replay replay(random);
+      const Substitute replay(random);  // draws what the first run drew
       const Run r = run(f, inputs, create_graph);
       std::vector<Edge> moved;
       for (std::size_t k = 0; k < has.size(); ++k)

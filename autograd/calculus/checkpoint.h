@@ -12,10 +12,11 @@ namespace stein {
 /// lives at a time.
 ///
 /// Derivatives reach the inputs and whatever recorded tensors f captures (parameters): these must not be written in
-/// place before the derivative is taken, else it is an error. f is kept and called later, so it must own what it
-/// captures (handles by value) or outlive the graph. f must be a pure function: of its inputs, of captured
-/// tensors, and of default_generator(), whose state is put back for each run. Generators that f captures are not: fork
-/// one inside f (`Generator g(seed)`), so that each run draws the same. Without recording this is f(inputs).
+/// place before the derivative is taken, else it is an error. Constants that f captures must not be written either, and
+/// this is NOT noticed. f is kept and called later, so it must own what it captures (handles by value) or outlive the
+/// graph. f must be a pure function: of its inputs, of captured tensors, and of default_generator(), from which each run
+/// draws the same as the first, provided that no other thread drew from it during the first. Other generators that f
+/// captures go on instead: fork one inside f (`Generator g(seed)`). Without recording this is f(inputs).
 Tensors checkpoint(const TensorsFunction& f, const Tensors& inputs);
 Tensor checkpoint(const TensorFunction& f, const Tensor& x);
 

@@ -71,11 +71,13 @@ Tensors detail::pull(const Traced& t, const Tensors& cotangents, int batched, bo
       edges.push_back(edge_of(t.inputs[i]));
       position.push_back(i);
     }
-  const Tensors g = from.empty() ? Tensors(edges.size()) : grad_edges(from, edges, options);
+  Tensors g = from.empty() ? Tensors(edges.size()) : grad_edges(from, edges, options);
   for (std::size_t i = 0; i < position.size(); ++i) {
     const Tensor& x = t.inputs[position[i]];
-    r[position[i]] = g[i].defined() ? g[i] : zeros(batch + x.shape(), x.dtype(), x.device());
+    r[position[i]] = g[i].defined() ? std::move(g[i]) : zeros(batch + x.shape(), x.dtype(), x.device());
   }
+  const NoGrad guard(!options.create_graph);
+  separate(r, cotangents);
   return r;
 }
 

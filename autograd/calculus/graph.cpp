@@ -47,7 +47,7 @@ GraphInfo graph_info(const Tensors& outputs) {
   GraphInfo g;
   std::vector<Edge> from;
   for (const auto& t : outputs) from.push_back(edge_of(t));
-  const Walk walk(from, {});
+  const Walk walk = Walk::whole(from);
   std::map<const Node*, int> number;
   std::set<const Storage*> seen;
   std::map<int, GraphInfo::Level> levels;

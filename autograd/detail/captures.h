@@ -7,7 +7,8 @@
 namespace stein::detail {
 
 /// While alive, lists in this thread the inputs of newly made nodes that are older than node number `before`: what the
-/// function running meanwhile has captured (parameters, say). The innermost object listens.
+/// function running meanwhile has captured (parameters, say). Objects nest: what a function inside captures from outside
+/// of the outer one is captured by both.
 class Captures {
  public:
   explicit Captures(std::uint64_t before) : before_(before), outer_(current) { current = this; }
@@ -17,14 +18,14 @@ class Captures {
 
   /// Called by Node's constructor for every input that requires a gradient.
   static void see(const Tensor& input, const Edge& edge) {
-    if (current && edge.node->id < current->before_) current->add(input);
+    for (Captures* c = current; c; c = c->outer_)
+      if (edge.node->id < c->before_) c->seen_.push_back(input);
   }
   /// Each captured tensor once, oldest first; `results` that are older themselves count as captured.
   Tensors tensors(const Tensors& results = {}) const;
 
  private:
   static inline thread_local Captures* current = nullptr;
-  void add(const Tensor& input) { seen_.push_back(input); }
 
   std::uint64_t before_;
   Captures* outer_;

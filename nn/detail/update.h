@@ -23,7 +23,7 @@ auto pick(F32 f32_kernel, F64 f64_kernel) {
 }
 
 /// `t` itself when row-major, else a row-major copy.
-inline Tensor row_major_of(const Tensor& t) { return t.is_contiguous() ? t : t.clone(); }
+inline Tensor row_major_of(const Tensor& t) { return t.is_contiguous() ? t : stein::detail::dense_copy(t); }
 
 /// Throws Error in the name of `op` unless `t` has the shape and dtype of `like`; `what` names it in the message.
 void check_like(std::string_view op, std::string_view what, const Tensor& t, const Tensor& like);

@@ -5,12 +5,19 @@
 
 namespace stein::host {
 
+struct Clone {
+  static constexpr const char* name = "clone";
+  static constexpr Kind kind = Kind::linear;
+  Tensor forward(const Tensor& x) const { return detail::dense_copy(x); }
+  Tensor vjp0(G g) const { return g; }
+};
+
 struct ToLayout {
   static constexpr const char* name = "to_layout";
   static constexpr Kind kind = Kind::linear;
   bool channels_last;
   Tensor forward(const Tensor& x) const {
-    if (!channels_last || x.rank() != 4) return x.clone();  // a batched cotangent keeps row-major order
+    if (!channels_last || x.rank() != 4) return detail::dense_copy(x);  // a batched cotangent keeps row-major order
     Tensor out = empty_channels_last(x.shape(), x.dtype(), x.device());
     return out.copy_(x);
   }
@@ -22,7 +29,7 @@ struct Cast {
   static constexpr Kind kind = Kind::linear;
   DType to;
   Tensor forward(const Tensor& x) const {
-    const Tensor source = x.is_contiguous() || x.is_channels_last() ? x : x.clone();
+    const Tensor source = x.is_contiguous() || x.is_channels_last() ? x : detail::dense_copy(x);
     Tensor out = empty_strided(x.shape(), source.strides(), to, x.device());
     visit_dtype(x.dtype(), [&](auto from_tag) {
       visit_dtype(to, [&](auto to_tag) {
@@ -39,6 +46,8 @@ struct Cast {
 }  // namespace stein::host
 
 namespace stein {
+
+Tensor Tensor::clone() const { return record(host::Clone{}, *this); }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : record(host::ToLayout{false}, x); }
 Tensor Tensor::contiguous() const { return stein::contiguous(*this); }
@@ -58,6 +67,10 @@ Tensor Tensor::to(const Device& device) const {
 }
 
 void register_copies(OpRegistry& r) {
+  r.add({"clone",
+         "a fresh row-major copy",
+         Kind::linear,
+         {{"transposed", {{{2, 3}}}, [](const Tensors& in) { return Tensors{transpose(in[0]).clone()}; }, {}, true}}});
   r.add({"contiguous",
          "row-major copy",
          Kind::linear,

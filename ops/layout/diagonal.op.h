@@ -50,7 +50,7 @@ struct Triangle {
   std::int64_t offset;
 
   Tensor forward(const Tensor& x) const {
-    Tensor out = x.clone();
+    Tensor out = detail::dense_copy(x);
     const auto rows = x.size(-2), columns = x.size(-1);
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;

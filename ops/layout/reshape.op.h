@@ -52,7 +52,7 @@ struct Reshape {
     Strides strides;
     if (x.numel() == 0) return as_strided(x, shape, row_major(shape), x.impl().offset);
     if (view_strides(x, shape, strides)) return as_strided(x, shape, strides, x.impl().offset);
-    const Tensor copy = x.clone();
+    const Tensor copy = detail::dense_copy(x);
     return as_strided(copy, shape, row_major(shape), 0);
   }
   Tensor vjp0(G g, Like<0> x) const { return reshape(g, g.like(x.shape)); }

@@ -71,7 +71,7 @@ void product(MatrixView va, MatrixView vb, std::int64_t m, std::int64_t n, std::
 
 inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   MatrixView va, vb;
-  const Tensor a = blas_view(x, va) ? x : x.clone(), b = blas_view(y, vb) ? y : y.clone();
+  const Tensor a = blas_view(x, va) ? x : detail::dense_copy(x), b = blas_view(y, vb) ? y : detail::dense_copy(y);
   blas_view(a, va);
   blas_view(b, vb);
   const Shape batch = broadcast(name, detail::batch_of(a), detail::batch_of(b));

@@ -15,7 +15,7 @@ struct Qr {
   Tensors forward(const Tensor& a) const {
     const Shape batch = detail::batch_of(a);
     const auto m = a.size(-2), n = a.size(-1), count = numel(batch);
-    Tensor columns = transpose(a).clone(), r = empty(batch + Shape{n, n}, a.dtype());
+    Tensor columns = detail::dense_copy(transpose(a)), r = empty(batch + Shape{n, n}, a.dtype());
     visit_floating(name, a.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       T *p = columns.mutable_data<T>(), *q = r.mutable_data<T>();
@@ -24,7 +24,7 @@ struct Qr {
                      for (auto i = b; i < e; ++i) qr_factor(m, n, p + i * m * n, q + i * n * n);
                    });
     });
-    return {transpose(columns).clone(), transpose(r).clone()};
+    return {detail::dense_copy(transpose(columns)), detail::dense_copy(transpose(r))};
   }
   // (GQ + Q S) R^-T, S = the lower triangle of M mirrored, M = R GR^T - GQ^T Q (Walter and Lehmann, arXiv 1001.1654).
   Tensor vjp0(Cot<0> gq, Cot<1> gr, Out<0> q, Out<1> r) const {

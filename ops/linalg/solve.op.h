@@ -17,7 +17,7 @@ struct TriangularSolve {
     const Tensor a = detail::rows_of(matrix);
     const Shape batch = broadcast(name, detail::batch_of(a), detail::batch_of(b));
     const auto n = a.size(-1), k = b.size(-1);
-    Tensor x = expand(b.detach(), batch + Shape{n, k}).clone();
+    Tensor x = detail::dense_copy(expand(b.detach(), batch + Shape{n, k}));
     const auto at = detail::batch_offsets(a, batch);
     visit_floating(name, a.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
@@ -46,11 +46,11 @@ struct Solve {
   bool transposed;
 
   Tensor forward(const Tensor& matrix, const Tensor& b) const {
-    Tensor a = matrix.clone();
+    Tensor a = detail::dense_copy(matrix);
     const Shape own = detail::batch_of(a), batch = broadcast(name, own, detail::batch_of(b));
     const auto n = a.size(-1), k = b.size(-1), count = numel(own);
     // LAPACK's columns are our rows: it factors A^T, and the right-hand sides stand in the rows of X^T.
-    Tensor x = transpose(expand(b.detach(), batch + Shape{n, k})).clone();
+    Tensor x = detail::dense_copy(transpose(expand(b.detach(), batch + Shape{n, k})));
     const auto at = detail::batch_offsets(a, batch);
     std::vector<int> pivots(static_cast<std::size_t>(count * n));
     visit_floating(name, a.dtype(), [&](auto tag) {
@@ -70,7 +70,7 @@ struct Solve {
         }
       });
     });
-    return transpose(x).clone();
+    return detail::dense_copy(transpose(x));
   }
   Tensors vjp_all(Wanted wanted, G g, In<0> a, Out<0> x) const {
     const Tensor gb = record(Solve{!transposed}, a, g);

@@ -73,6 +73,8 @@ namespace stein {
 
 Tensor amax(const Tensor& x, const Axes& axes, bool keepdim) { return host::extreme<true>(x, axes, keepdim); }
 Tensor amin(const Tensor& x, const Axes& axes, bool keepdim) { return host::extreme<false>(x, axes, keepdim); }
+Tensor max(const Tensor& x) { return amax(x); }
+Tensor min(const Tensor& x) { return amin(x); }
 
 void register_amax(OpRegistry& r) {
   using Function = Tensor (*)(const Tensor&, const Axes&, bool);

@@ -17,7 +17,7 @@ Dataset::Dataset(std::string name, Tensor samples, Tensor labels)
   if ((samples_.rank() != 4 && samples_.rank() != 2) || (samples_.dtype() != u8 && samples_.dtype() != f32))
     fail("dataset", "u8 or f32 samples (N, C, H, W) or (N, D)", describe(samples_));
   if (samples_.numel() == 0) fail("dataset", "at least one sample with at least one value", describe(samples_));
-  samples_ = samples_.is_contiguous() ? samples_.detach() : samples_.clone();
+  samples_ = samples_.is_contiguous() ? samples_.detach() : samples_.detach().clone();
   if (labels_.defined() && (labels_.dtype() != i64 || labels_.shape() != Shape{samples_.size(0)}))
     fail("dataset", fmt::format("i64 labels ({},)", samples_.size(0)), describe(labels_));
   if (samples_.dtype() == f32) {

@@ -58,9 +58,9 @@ GaussianMixture::GaussianMixture(const Tensor& weights, const Tensor& means, con
     fail("mixture", fmt::format("f64 weights ({},)", k_), describe(weights));
   if (covariances.shape() != Shape{k_, d_, d_} || covariances.dtype() != f64)
     fail("mixture", fmt::format("f64 covariances ({}, {}, {})", k_, d_, d_), describe(covariances));
-  weights_ = weights.clone();
-  means_ = means.clone();
-  covariances_ = covariances.clone();
+  weights_ = weights.detach().clone();
+  means_ = means.detach().clone();
+  covariances_ = covariances.detach().clone();
   double* w = weights_.mutable_data<double>();
   double total = 0;
   for (std::int64_t k = 0; k < k_; ++k) {
@@ -113,7 +113,7 @@ void GaussianMixture::each_row(const char* op, const Tensor& input, double sigma
   if (input.rank() != 2 || input.size(1) != d_ || !is_floating(input.dtype()))
     fail(op, fmt::format("f32 or f64 points (B, {})", d_), describe(input));
   if (!(sigma >= 0) || !std::isfinite(sigma)) fail(op, "sigma >= 0", std::to_string(sigma));
-  const Tensor x = input.is_contiguous() ? input : input.clone();
+  const Tensor x = input.is_contiguous() ? input : input.detach().clone();
   const std::int64_t dd = d_ * d_;
   std::vector<double> factors(static_cast<std::size_t>(k_ * dd)), constant(static_cast<std::size_t>(k_));
   for (std::int64_t k = 0; k < k_; ++k) {

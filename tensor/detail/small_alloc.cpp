@@ -34,7 +34,6 @@ struct Lists {
   }
 };
 thread_local Lists lists;
-// A small free list is unbounded: it never holds more than the thread once had alive.
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The engine's promises: stale and freed tensors are errors that name the op, nothing leaks, batches are what they seem.
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "autograd/alias.h"
 #include "autograd/forward.h"
@@ -40,6 +41,23 @@ struct WrongDtype {
   static constexpr Kind kind = Kind::general;
   Tensor forward(const Tensor& x) const { return x.clone(); }
   Tensor vjp0(G g) const { return cast(g, f32); }
+};
+
+// Ops whose forward hands its input on, or one tensor twice.
+struct Reversal {
+  static constexpr const char* name = "gradient_reversal";
+  static constexpr Kind kind = Kind::linear;
+  Tensor forward(const Tensor& x) const { return x; }
+  Tensor vjp0(G g) const { return -g; }
+};
+struct Twins {
+  static constexpr const char* name = "twins";
+  static constexpr Kind kind = Kind::general;
+  Tensors forward(const Tensor& x) const {
+    const Tensor y = x * 2.0;
+    return {y, y};
+  }
+  Tensor vjp0(Cot<0> g, Cot<1> h) const { return g * 2.0 + h * 200.0; }
 };
 
 // Two results, of which the second has no derivative.
@@ -232,4 +250,83 @@ TEST_CASE("engine: no_grad records nothing; a chain of temporaries is freed as i
   CHECK(live_nodes() == nodes + 1);
   y = {};
   CHECK(live_nodes() == nodes);
+}
+
+TEST_CASE("engine: an op may return its input, or one tensor twice") {
+  Tensor x = tensor({1, 2}, f64).requires_grad_();
+  Tensor y = record(Reversal{}, x);
+  CHECK(x.is_leaf());
+  CHECK(equal(grad(sum(y * y), x), tensor({-2, -4}, f64)));
+  Tensor h = x * 1.0;
+  CHECK(equal(grad(sum(record(Reversal{}, h) * h), h), zeros({2}, f64)));
+  const auto twins = record(Twins{}, x);
+  CHECK(equal(grad(sum(twins[0]), x), tensor({2, 2}, f64)));
+  CHECK(equal(grad(sum(twins[1]), x), tensor({200, 200}, f64)));
+}
+
+TEST_CASE("engine: threads accumulate into shared leaves without losing anything") {
+  Tensor w = zeros({1}, f64).requires_grad_();
+  const auto work = [&] {
+    for (int i = 0; i < 3000; ++i) sum(w * 1.0).backward();
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  CHECK(w.grad().item() == 6000);
+}
+
+TEST_CASE("engine: results of grad may be written, and nothing else changes") {
+  Tensor a = ones({2}, f64).requires_grad_(), b = ones({2}, f64).requires_grad_();
+  auto r = grad({sum((a + b) * tensor({1, 2}, f64))}, {a, b});
+  r[0].fill_(7);
+  CHECK(equal(r[1], tensor({1, 2}, f64)));
+  const Tensor c = tensor({1, 2}, f64);
+  grad(a + 1.0, a, {.cotangents = {c}}).fill_(9);
+  CHECK(equal(c, tensor({1, 2}, f64)));
+  // Elements that share memory are not for writing.
+  Tensor g = grad(sum(a), a);
+  CHECK_THROWS_WITH(g.mutable_data<double>(), Contains("with a repeated (expanded) axis") && Contains("clone()"));
+  CHECK(equal(g.clone().fill_(3), full({2}, 3, f64)));
+}
+
+TEST_CASE("engine: grad of nothing leaves the graph alone") {
+  Tensor w = ones({2}, f64).requires_grad_();
+  Tensor y = sum(w * w);
+  CHECK(grad(Tensors{y}, Tensors{}).empty());
+  CHECK(equal(grad(y, w), full({2}, 2, f64)));
+}
+
+TEST_CASE("engine: an expanded constant that becomes a leaf stays what it was for the graph") {
+  Tensor x = ones({3}, f64).requires_grad_(), base = full({1}, 2, f64);
+  Tensor c = base.expand({3});
+  Tensor y = sum(x * c), z = sum(x * c);
+  c.requires_grad_();
+  CHECK(equal(grad(y, x), full({3}, 2, f64)));
+  base.fill_(5);
+  CHECK(equal(c, full({3}, 2, f64)));
+  CHECK_THROWS_WITH(grad(z, x), Contains("written in place since"));
+}
+
+TEST_CASE("engine: errors of push_forward, and the order of what it records") {
+  Tensor a = ones({2}, f64).requires_grad_(), b = ones({2}, f64).requires_grad_();
+  CHECK_THROWS_WITH(push_forward({a * b}, {a, b}, {ones({1, 2}, f64), ones({3, 2}, f64)}, 1),
+                    Contains("[jvp] expected the same batch axes (1,) in all tangents"));
+  const Tensor wide = a.expand({3, 2});
+  CHECK_THROWS_WITH(push_forward({tanh(wide)}, {wide}, {ones({3, 2}, f64)}),
+                    Contains("[jvp] expected inputs whose elements all lie in memory"));
+  const Tensor d = push_forward({tanh(a)}, {a}, {ones({2}, f64)}, 0, true)[0];
+  CHECK(static_cast<const Node&>(*d.impl().node).order == 1);
+}
+
+TEST_CASE("engine: clone is differentiated, copy_ refuses to lose a history") {
+  Tensor w = tensor({1, 2}, f64).requires_grad_();
+  const Tensor h = tanh(w * 3.0);
+  const Tensor through = grad(sum(h.clone() * w), w, {.retain_graph = true});
+  CHECK(equal(through, grad(sum(h * w), w)));
+  Tensor buffer = zeros({2}, f64);
+  CHECK_THROWS_WITH(buffer.copy_(w * w), Contains("[copy_] expected a source without history") && Contains("detach()"));
+  CHECK(equal(buffer.copy_((w * w).detach()), tensor({1, 4}, f64)));
+  const NoGrad guard;
+  CHECK(equal(buffer.copy_(w), tensor({1, 2}, f64)));
+  CHECK_FALSE(w.clone().requires_grad());
 }

@@ -280,3 +280,11 @@ TEST_CASE("cumsum, any, all_of") {
   CHECK(all_of(zeros({0}, boolean)).item<bool>());
   CHECK(all_of(zeros({2, 0}, boolean), {1}).to_vector<bool>() == std::vector<std::uint8_t>{1, 1});
 }
+
+TEST_CASE("max and min of all elements") {
+  Tensor x = tensor({{1, 5, 2}, {5, 0, 3}}, f64).requires_grad_();
+  CHECK(max(x).item() == 5);
+  CHECK(min(x).item() == 0);
+  CHECK(max(x).rank() == 0);
+  CHECK(equal(grad(max(x), x), tensor({{0, 0.5, 0}, {0.5, 0, 0}}, f64)));  // ties share, as in amax
+}

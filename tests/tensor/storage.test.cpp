@@ -128,15 +128,20 @@ TEST_CASE("storage: a freed block serves the next request of its size, until the
 
 TEST_CASE("storage: requests beyond the limit or beyond reason are errors") {
   const RestoreLimit restore;
+  const std::int64_t mb = 1 << 20;
+  empty_cache();
   const auto live = memory_stats().live_bytes;
-  set_memory_limit(live + 10000);
+  set_memory_limit(live + memory_stats().cached_bytes + 10 * mb);
   {
-    const auto s = make(8192);
-    CHECK_THROWS_WITH(make(4000), Catch::StartsWith("[allocate] expected memory for 4000 bytes; got none left; live " +
-                                                    std::to_string(live + 8192) + " bytes, cached "));
-    CHECK_THROWS_AS(zeros({1000}), Error);
+    const auto s = make(8 * mb);
+    CHECK_THROWS_WITH(make(4 * mb),
+                      Catch::StartsWith("[allocate] expected memory for 4194304 bytes; got none left; live " +
+                                        std::to_string(live + 8 * mb) + " bytes, cached "));
+    CHECK_THROWS_AS(zeros({mb}), Error);
   }
-  CHECK(make(4000)->bytes() == 4000);
+  // The cached block of 8 MB counts, and goes.
+  CHECK(make(4 * mb)->bytes() == 4 * mb);
+  CHECK(memory_stats().cached_bytes < 8 * mb);
   CHECK(memory_stats().live_bytes == live);
   set_memory_limit(INT64_MAX);
   CHECK_THROWS_WITH(empty({std::int64_t{1} << 60}),
@@ -185,4 +190,25 @@ TEST_CASE("storage under AddressSanitizer: use after free and one past the end a
   const Tensor large = zeros({1 << 16});  // a block of the shared lists, reused after it was freed
   const float* q = large.data<float>();
   CHECK_THAT(last_words([&] { look_at(q + (1 << 16)); }), Catch::Contains(report));
+}
+
+TEST_CASE("storage: blocks of sizes that are no longer asked for do not pile up") {
+  empty_cache();
+  reset_peak_memory();
+  for (std::int64_t bytes = 1 << 20; bytes < (1 << 28); bytes += bytes / 5) make(bytes);
+  const auto s = memory_stats();
+  CHECK(s.live_bytes + s.cached_bytes <= 2 * s.peak_bytes + (64 << 20));
+  empty_cache();
+}
+
+TEST_CASE("storage: emptying the cache empties this thread's own") {
+  empty_cache();
+  const auto before = memory_stats().cached_bytes;
+  {
+    std::vector<Ref<Storage>> small;
+    for (int i = 0; i < 60; ++i) small.push_back(make(800));
+  }
+  CHECK(memory_stats().cached_bytes >= before + 60 * 832);
+  empty_cache();
+  CHECK(memory_stats().cached_bytes == before);
 }

@@ -207,3 +207,35 @@ TEST_CASE("large strided copies are the same for any number of threads") {
   CHECK(equal(one, four));
   CHECK(one.data<float>()[1] == a.data<float>()[700]);
 }
+
+TEST_CASE("item keeps every bit of an i64") {
+  CHECK(from_vector<std::int64_t>({9007199254740993}, {}).item<std::int64_t>() == 9007199254740993);
+  CHECK(from_vector<std::int64_t>({INT64_MAX}, {}).item<std::int64_t>() == INT64_MAX);
+}
+
+TEST_CASE("creation refuses what the dtype cannot hold") {
+  CHECK_THROWS_WITH(tensor({300, -1}, u8), Catch::StartsWith("[tensor] expected a value that u8 can hold; got 300"));
+  CHECK_THROWS_WITH(tensor({{0, 1e30}, {1, 2}}, i64), Catch::StartsWith("[tensor] expected a value that i64 can hold"));
+  CHECK_THROWS_WITH(arange(250, 260, 1, u8), Catch::StartsWith("[arange] expected a value that u8 can hold; got 256"));
+  CHECK_THROWS_WITH(from_bytes("\1\2", {2}, boolean),
+                    "[from_bytes] expected 0 or 1 in every byte of a bool; got another value at element 1");
+}
+
+TEST_CASE("empty_strided has memory for its last element") {
+  const Tensor t = empty_strided({4}, {100}, f32);
+  CHECK(t.impl().storage->bytes() == 301 * 4);
+  CHECK(empty_strided({0, 4}, {100, 1}, f32).impl().storage->bytes() == 0);
+  CHECK_THROWS_WITH(empty_strided({4}, {-1}, f32), "[empty_strided] expected strides of at least 0; got (-1,)");
+  CHECK_THROWS_AS(empty_strided({2, 4}, {1}, f32), Error);
+}
+
+TEST_CASE("elements that share memory cannot be written one by one") {
+  const std::string refusal = "[in-place write] expected elements with memory of their own";
+  Tensor row = zeros({1}), wide = as_strided(row, {4}, {0}, 0);
+  CHECK_THROWS_WITH(wide.copy_(tensor({1, 2, 3, 4})), Catch::StartsWith(refusal));
+  CHECK_THROWS_WITH(wide.fill_(1), Catch::StartsWith(refusal));
+  CHECK_THROWS_WITH(wide.mutable_data<float>(), Catch::StartsWith(refusal));
+  Generator g(1);
+  CHECK_THROWS_WITH(fill_uniform(wide, g), Catch::StartsWith(refusal));
+  CHECK_NOTHROW(as_strided(row, {1}, {0}, 0).fill_(1));
+}

@@ -13,6 +13,7 @@
 
 #include "tensor/blas.h"
 #include "tensor/random.h"
+#include "tensor/recording.h"
 
 using namespace stein;
 
@@ -184,4 +185,31 @@ TEST_CASE("gemm: transposes, leading dimensions, alpha and beta") {
   CHECK_THROWS_WITH(gemm(false, false, std::int64_t{1} << 31, 1, 1, 1.0f, &x, 1, &x, 1, 0.0f, &x, 1),
                     "[gemm] expected sizes below 2^31; got 2147483648");
   CHECK(blas_info().find("one thread") != std::string::npos);
+}
+
+TEST_CASE("parallel_for: a grain as large as can be", "[pool]") {
+  for (const std::int64_t grain : {INT64_MAX, INT64_MAX - 5}) {
+    CHECK(parallel_sum(5, grain) == 10);
+    CHECK(ranges_of(5, grain) == Ranges{{0, 5}});
+  }
+  const auto half = INT64_MAX / 2 + 1;
+  CHECK(ranges_of(INT64_MAX, half) == Ranges{{0, half}, {half, INT64_MAX}});
+}
+
+TEST_CASE("parallel_for: bodies record as their caller does, and one range is inside as well", "[pool]") {
+  const RestoreThreads restore;
+  set_num_threads(3);
+  for (const bool off : {true, false}) {
+    const NoGrad guard(off);
+    std::atomic<int> arrived{0}, recording{0};
+    parallel_for(3, 1, [&](std::int64_t, std::int64_t) {
+      recording += is_recording();
+      ++arrived;
+      while (arrived < 3) std::this_thread::yield();
+    });
+    CHECK(recording == (off ? 0 : 3));
+  }
+  CHECK_THROWS_WITH(parallel_for(1, 1, [](std::int64_t, std::int64_t) { set_num_threads(2); }),
+                    Catch::Contains("got one from a body"));
+  CHECK_THROWS_WITH(set_num_threads(1000), "[set_num_threads] expected at most 256 threads; got 1000");
 }

@@ -187,3 +187,12 @@ TEST_CASE("check: integer inputs and results are held fixed; nothing to check is
   CHECK_THROWS_WITH(check_grads(f, {ones({2})}),
                     Contains("[check_grads] expected at least one f64 input; got f32 (2,)"));
 }
+
+TEST_CASE("check: a function without f64 results fails") {
+  const TensorsFunction f = [](const Tensors& x) { return Tensors{cast(x[0], f32)}; };
+  const Tensors at{tensor({1, 2}, f64)};
+  for (const auto& report : {check_grads(f, at), check_batched(f, at), check_adjoint(f, at)}) {
+    CHECK_FALSE(report.ok());
+    CHECK_THAT(report.to_string(), Contains("an f64 result"));
+  }
+}

@@ -2,6 +2,7 @@
 #include "autograd/calculus/checkpoint.h"
 
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "autograd/calculus/check.h"
 #include "autograd/forward.h"
@@ -200,4 +201,50 @@ TEST_CASE("checkpoint: constants, NoGrad, integers, stale parameters") {
   CHECK(equal(grad(sum(r[0]), x), tensor({1, 0, 1}, f64)));
   // The result may be a captured tensor itself.
   CHECK(equal(grad(sum(checkpoint([&](const Tensor&) { return x; }, ones({1}, f64))), x), ones({3}, f64)));
+}
+
+TEST_CASE("checkpoint: derivatives inside f capture for f") {
+  Tensor w = tensor({{0.5, -1}, {2, 0.3}}, f64).requires_grad_(), b = tensor({0.3, -0.2}, f64).requires_grad_();
+  Tensor x = tensor({{0.1, 0.7}}, f64).requires_grad_();
+  const Tensor v = ones({1, 2}, f64);
+  const TensorFunction energy = [=](const Tensor& z) { return sum(tanh(matmul(z, w) + b)); };
+  const TensorFunction slope = [=](const Tensor& z) { return gradient(energy, z); };
+  const TensorFunction pulled = [=](const Tensor& z) { return vjp(slope, z).second(v); };
+  const TensorFunction pushed = [=](const Tensor& z) { return jvp(slope, z, v).second; };
+  const TensorFunction curved = [=](const Tensor& z) { return hvp(energy, z, v).second; };
+  for (const auto& f : {slope, pulled, pushed, curved})
+    for (const Tensor& at : {x, x.detach()}) {
+      const auto plain = grad({sum(f(at))}, {w, b}), saved = grad({sum(checkpoint(f, at))}, {w, b});
+      for (std::size_t i = 0; i < 2; ++i) CHECK(allclose(saved[i], plain[i], 1e-13));
+    }
+  // A point that is constant: the results still depend on b.
+  CHECK(jacobian(slope, x.detach()).requires_grad());
+  CHECK(vjp(slope, x.detach()).first.requires_grad());
+}
+
+TEST_CASE("checkpoint: the second run leaves the draws of other threads alone") {
+  manual_seed(3);
+  Tensor x = ones({4}, f64).requires_grad_();
+  Generator& generator = default_generator();  // as a dropout layer holds it
+  const auto start = generator.state();
+  std::uint64_t before = 0, after = 0;
+  bool again = false;
+  const Tensor y = checkpoint(
+      [&](const Tensor& t) {
+        if (again)
+          std::thread([&] {
+            before = generator.state().position;
+            randn({8});
+            after = generator.state().position;
+          }).join();
+        return t * randn({4}, generator, f64);
+      },
+      x);
+  again = true;
+  const auto state = generator.state();
+  const Tensor d = grad(sum(y), x);
+  generator.set_state(start);
+  CHECK(equal(d, randn({4}, generator, f64)));
+  CHECK(before == state.position);
+  CHECK(after == before + 2);
 }

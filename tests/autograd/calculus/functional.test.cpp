@@ -146,3 +146,17 @@ TEST_CASE("functional derivatives: errors and constants") {
   CHECK(equal(jacobian(constant, at), zeros({2, 3}, f64)));
   CHECK(live_nodes() == 0);
 }
+
+TEST_CASE("functional: results share no memory; integer arguments leave the outer graph alone") {
+  const TensorsFunction f = [](const Tensors& x) { return Tensors{sum((x[0] + x[1]) * tensor({1, 2}, f64))}; };
+  auto g = gradient(f, {ones({2}, f64), ones({2}, f64)});
+  g[0].fill_(7);
+  CHECK(equal(g[1], tensor({1, 2}, f64)));
+  Tensor w = ones({2}, f64).requires_grad_();
+  const Tensor square = w * w;
+  {
+    const NoGrad guard;
+    gradient([&](const Tensor&) { return sum(square * square); }, from_vector<std::int64_t>({1}, {1}));
+  }
+  CHECK(equal(grad(sum(square), w), full({2}, 2, f64)));
+}
