@@ -196,8 +196,8 @@ Tensor empty(const Shape& shape, DType dtype, const Device& device) {
 
 Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, const Device& device) {
   const auto [lowest, highest] = reach("empty_strided", shape, strides);
-  if (lowest < 0) fail("empty_strided", "strides of at least 0", to_string(strides));
-  const auto end = numel(shape) ? highest + 1 : 0;
+  const auto end = numel(shape) ? highest + 1 : 0;  // the strides of an empty tensor mean nothing
+  if (end && lowest < 0) fail("empty_strided", "strides of at least 0", to_string(strides));
   return Tensor(describe_storage(make_ref<Storage>(bytes_for({end}, dtype)), shape, strides, 0, dtype, device));
 }
 

@@ -90,7 +90,7 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
       const auto u = static_cast<std::size_t>(i);
       product(va, vb, m, n, k, pa + at[u], pb + bt[u], pc + i * m * n);
     };
-    if (count < 8 && 2 * m * n * k > 4 * kPiece) {  // a few large ones: each is cut
+    if (count == 1 || (count < 8 && 2 * m * n * k > 4 * kPiece)) {  // a few large ones: each is cut
       for (std::int64_t i = 0; i < count; ++i) one(i);
     } else {
       parallel_for(count, std::max<std::int64_t>(1, kPiece / (2 * m * n * k)),
