@@ -7,8 +7,9 @@
 namespace stein::nn {
 
 /// In training zeroes elements with probability p and scales the others by 1 / (1 - p); after eval() does nothing.
-/// `generator` must outlive the module: masks are drawn from it. Inside checkpoint() leave it at the default: that is the only
-/// generator which checkpoint() puts back, and with another one the gradient would be that of another mask.
+/// `generator` must outlive the module: masks are drawn from it. Inside checkpoint() leave it at the default, the only
+/// generator which checkpoint() puts back for its second run: with another the gradient would be that of another mask, and
+/// is an Error.
 class Dropout : public Module {
  public:
   explicit Dropout(double p = 0.5, Generator& generator = default_generator());

@@ -113,7 +113,13 @@ Dropout::Dropout(double p, Generator& generator) : p_(p), generator_(&generator)
   if (!(p >= 0 && p < 1)) fail("dropout", "a probability in [0, 1)", std::to_string(p));
 }
 
-Tensor Dropout::operator()(const Tensor& x) const { return is_training() && p_ > 0 ? dropout(x, p_, *generator_) : x; }
+Tensor Dropout::operator()(const Tensor& x) const {
+  if (!is_training() || p_ == 0) return x;
+  if (generator_ != &default_generator() && Substitute::active())
+    fail("dropout", "to draw from default_generator() inside checkpoint()", "a generator of its own",
+         "only the default one draws the same mask again for the derivative");
+  return dropout(x, p_, *generator_);
+}
 
 namespace {
 

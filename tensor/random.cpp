@@ -134,6 +134,7 @@ Substitute::Substitute(const Generator::State& state) : before_(std::exchange(su
   generator_.set_state(state);
 }
 Substitute::~Substitute() { substitute = before_; }
+bool Substitute::active() { return substitute != nullptr; }
 
 void manual_seed(std::uint64_t seed) { default_generator().set_state({seed, 0}); }
 

@@ -47,6 +47,8 @@ class Substitute {
   ~Substitute();
   Substitute(const Substitute&) = delete;
   Substitute& operator=(const Substitute&) = delete;
+  /// Whether this thread has one.
+  static bool active();
 
  private:
   Generator generator_;

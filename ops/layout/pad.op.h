@@ -79,6 +79,7 @@ Tensor pad(const Tensor& x, const Dims& before_after, double value) {
     after = std::max<std::int64_t>(after, 0);
     any = any || before || after;
   }
+  detail::number("pad", value, x);  // checks that the dtype holds it
   if (!any) return core;
   return value == 0 ? record(host::Pad{amounts}, core) : record(host::PadValue{{amounts}, value}, core);
 }

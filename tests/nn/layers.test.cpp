@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
 
+#include "autograd/calculus/checkpoint.h"
+#include "autograd/grad.h"
 #include "nn/activation.h"
 #include "nn/conv.h"
 #include "nn/dropout.h"
@@ -86,6 +88,19 @@ TEST_CASE("layers: dropout works in training only, and train() reaches it throug
   net.train();
   CHECK_FALSE(equal(net(in), net(in)));
   CHECK(error_of([] { nn::Dropout bad(1); }) == "[dropout] expected a probability in [0, 1); got 1.000000");
+}
+
+TEST_CASE("layers: dropout inside checkpoint() has the derivative of its own mask, or none") {
+  const Tensor x = ones({100}).requires_grad_();
+  const nn::Dropout dropout(0.5);
+  const Tensor y = checkpoint([&](const Tensor& t) { return dropout(t); }, x);
+  CHECK(equal(grad(sum(y), x), y.detach()));
+  Generator generator(1);
+  const nn::Dropout other(0.5, generator);
+  const Tensor z = checkpoint([&](const Tensor& t) { return other(t); }, x);
+  CHECK(error_of([&] { grad(sum(z), x); }) ==
+        "[dropout] expected to draw from default_generator() inside checkpoint(); got a generator of its own; only the "
+        "default one draws the same mask again for the derivative");
 }
 
 TEST_CASE("layers: errors") {

@@ -23,6 +23,8 @@ TEST_CASE("a number that an integer or bool tensor does not hold is an error, no
   CHECK_THROWS_WITH(u < 256, "[lt] expected a number that u8 holds exactly; got 256; convert with x.to(f32)");
   CHECK_THROWS_WITH(u > -1, "[gt] expected a number that u8 holds exactly; got -1; convert with x.to(f32)");
   CHECK_THROWS_WITH(b > 0.5, "[gt] expected a number that bool holds exactly; got 0.5; convert with x.to(f32)");
+  CHECK_THROWS_WITH(pad(i, {1, 1}, 0.5),
+                    "[pad] expected a number that i64 holds exactly; got 0.5; convert with x.to(f32)");
   CHECK_THROWS_WITH(b > 2, "[gt] expected a number that bool holds exactly; got 2; convert with x.to(f32)");
 }
 
