@@ -9,6 +9,8 @@ namespace stein::nn {
 class LayerNorm : public Module {
  public:
   explicit LayerNorm(const Shape& shape, double eps = 1e-5, bool affine = true);
+  explicit LayerNorm(std::initializer_list<std::int64_t> shape, double eps = 1e-5, bool affine = true)
+      : LayerNorm(Shape(shape), eps, affine) {}
   Tensor operator()(const Tensor& x) const;
 
   const Tensor weight, bias;

@@ -107,6 +107,20 @@ inline Tensor operator<(const Tensor& a, double b) { return lt(a, detail::number
 inline Tensor operator>(const Tensor& a, double b) { return gt(a, detail::number("gt", b, a)); }
 inline Tensor operator<=(const Tensor& a, double b) { return le(a, detail::number("le", b, a)); }
 inline Tensor operator>=(const Tensor& a, double b) { return ge(a, detail::number("ge", b, a)); }
+// There is no ==: eq(a, b) compares elements, equal(a, b) (tensor.h) whole tensors.
+inline Tensor operator&&(const Tensor& a, const Tensor& b) { return logical_and(a, b); }
+inline Tensor operator||(const Tensor& a, const Tensor& b) { return logical_or(a, b); }
+inline Tensor operator!(const Tensor& a) { return logical_not(a); }
+inline Tensor eq(const Tensor& a, double b) { return eq(a, detail::number("eq", b, a)); }
+inline Tensor ne(const Tensor& a, double b) { return ne(a, detail::number("ne", b, a)); }
+inline Tensor maximum(const Tensor& a, double b) { return maximum(a, detail::number("maximum", b, a)); }
+inline Tensor minimum(const Tensor& a, double b) { return minimum(a, detail::number("minimum", b, a)); }
+inline Tensor where(const Tensor& condition, const Tensor& a, double b) {
+  return where(condition, a, detail::number("where", b, a));
+}
+inline Tensor where(const Tensor& condition, double a, const Tensor& b) {
+  return where(condition, detail::number("where", a, b), b);
+}
 
 // ---- reductions ----
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string_view>
 #include <type_traits>
 
@@ -20,6 +21,7 @@ constexpr bool is_floating(DType t) { return t == f32 || t == f64; }
 constexpr std::string_view name_of(DType t) {
   return t == f32 ? "f32" : t == f64 ? "f64" : t == i64 ? "i64" : t == u8 ? "u8" : "bool";
 }
+std::ostream& operator<<(std::ostream& out, DType t);
 
 /// The dtype that stores C++ type T.
 template <class T>

@@ -215,4 +215,6 @@ std::string to_string(const Tensor& t, const PrintOptions& options) {
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t) { return out << to_string(t); }
 
+std::ostream& operator<<(std::ostream& out, DType t) { return out << name_of(t); }
+
 }  // namespace stein

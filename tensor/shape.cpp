@@ -2,6 +2,7 @@
 #include "tensor/shape.h"
 
 #include <algorithm>
+#include <ostream>
 
 namespace stein {
 
@@ -39,6 +40,8 @@ Dims operator+(const Dims& a, const Dims& b) {
   for (auto v : b) r.push_back(v);
   return r;
 }
+
+std::ostream& operator<<(std::ostream& out, const Dims& dims) { return out << to_string(dims); }
 
 std::string to_string(const Dims& dims) {
   std::string s = "(";

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +22,11 @@ class Dims {
 
   Dims() = default;
   Dims(std::initializer_list<std::int64_t> values) : Dims(values.begin(), values.end()) {}
+  /// One entry: sum(x, 1), zeros(5).
+  template <std::integral I>
+  Dims(I value) : rank_(1) {
+    data_[0] = static_cast<std::int64_t>(value);
+  }
   template <class It>
   Dims(It first, It last) {
     for (; first != last; ++first) push_back(static_cast<std::int64_t>(*first));
@@ -73,6 +80,7 @@ Dims operator+(const Dims& a, const Dims& b);
 
 /// "(2, 3)"; "()" for rank 0; "(2,)" for rank 1, as NumPy prints it.
 std::string to_string(const Dims& dims);
+std::ostream& operator<<(std::ostream& out, const Dims& dims);
 
 /// Number of elements (1 for rank 0). Throws Error on negative sizes and when the product overflows int64.
 std::int64_t numel(const Shape& shape);

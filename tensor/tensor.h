@@ -180,7 +180,15 @@ Tensor ones_like(const Tensor& t);
 Tensor eye(std::int64_t n, DType dtype = f32);
 /// start, start + step, ... below stop.
 Tensor arange(double start, double stop, double step = 1, DType dtype = f32);
-inline Tensor arange(std::int64_t n) { return arange(0, static_cast<double>(n), 1, i64); }
+/// Whole numbers give i64, as in NumPy: arange(12), arange(2, 12), arange(2, 12, 3).
+template <std::integral I>
+Tensor arange(I n) {
+  return arange(0, static_cast<double>(n), 1, i64);
+}
+template <std::integral I, std::integral J, std::integral K = int>
+Tensor arange(I start, J stop, K step = 1) {
+  return arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step), i64);
+}
 Tensor linspace(double first, double last, std::int64_t count, DType dtype = f32);
 /// A rank-0 tensor.
 Tensor scalar(double value, DType dtype = f32);

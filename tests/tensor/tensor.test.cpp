@@ -29,6 +29,8 @@ TEST_CASE("tensor: creation") {
   CHECK(arange(1, 2, 0.25).to_vector<float>() == Floats{1, 1.25f, 1.5f, 1.75f});
   CHECK(arange(5, 0, -2, i64).to_vector<std::int64_t>() == Ints{5, 3, 1});
   CHECK(arange(1, 1).numel() == 0);
+  CHECK(arange(2, 12, 3).to_vector<std::int64_t>() == std::vector<std::int64_t>{2, 5, 8, 11});
+  CHECK(zeros(3).shape() == Shape{3});
   CHECK(linspace(0, 1, 3).to_vector<float>() == Floats{0, 0.5f, 1});
   CHECK(linspace(2, 9, 1).to_vector<float>() == Floats{2});
   CHECK(linspace(0, 0.1, 7, f64).to_vector<double>().back() == 0.1);
