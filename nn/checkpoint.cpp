@@ -170,10 +170,6 @@ Checkpoint load_checkpoint(const std::string& folder) {
   c.weights = load_safetensors(path(kWeights));
   c.optimizer = load_safetensors(path(kOptimizer));
   if (sums.count(kEma)) c.ema = load_safetensors(path(kEma));
-  if (const auto count = c.ema.find("num_updates"); count != c.ema.end()) {  // where version 1 had it
-    c.ema_updates = count->second.item<std::int64_t>();
-    c.ema.erase(count);
-  }
   return c;
 }
 

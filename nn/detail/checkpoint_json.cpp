@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 2, kDepth = 64;
+constexpr int kVersion = 1, kDepth = 64;
 
 /// Reads JSON of limited depth in which no key stands twice.
 Json parse(const std::string& op, const std::string& text, const std::string& where) {
@@ -98,7 +98,7 @@ Checkpoint parse_checkpoint_json(const std::string& text, const std::string& pat
   c.step = f.count("step");
   c.random = {f.whole("seed"), f.whole("position")};
   c.data_position = f.whole("data_position");
-  if (version >= 2) c.ema_updates = f.count("ema_updates");
+  c.ema_updates = f.count("ema_updates");
   const Fields s(f["schedule"], where);
   c.schedule = {parse_schedule_kind(s.text("kind")),
                 s.count("warmup"),
