@@ -5,6 +5,7 @@
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "smld/ladder.h"
+#include "smld/trace.h"
 
 namespace stein::smld {
 namespace {
@@ -32,17 +33,6 @@ Tensor per_sample(const Tensor& t) {
   return sum(t, axes);
 }
 
-Tensor exact_trace(const Tensor& s, const Tensor& x) {
-  same_shape("exact_trace", x, s, "a score");
-  const Shape sample = x.shape().slice(1, x.rank());
-  const auto d = numel(sample);
-  const Tensor v = expand(reshape(eye(d, x.dtype()), Shape{d, 1} + sample), Shape{d} + x.shape());
-  const Tensor j = grad(s, x, {.cotangents = {v}, .create_graph = true, .batched = 1});  // (d, B, ...)
-  Axes axes{0};
-  for (int i = 2; i < j.rank(); ++i) axes.push_back(i);
-  return sum(j * v, axes);
-}
-
 Tensor hutchinson_trace(const Tensor& s, const Tensor& x, const Tensor& v) {
   same_shape("hutchinson_trace", x, s, "a score");
   same_shape("hutchinson_trace", x, v, "a probe");
@@ -56,9 +46,9 @@ Tensor explicit_loss(const Score& score, const Tensor& x, const Tensor& target) 
   return mean(half_square(s - target));
 }
 
-Tensor implicit_loss(const Score& score, const Tensor& input) {
-  const Tensor x = variable(input), s = score(x);
-  return mean(half_square(s) + exact_trace(s, x));
+Tensor implicit_loss(const Score& score, const Tensor& x) {
+  const auto [s, trace] = value_and_trace(score, x);
+  return mean(half_square(s) + trace);
 }
 
 Tensor ssm_loss(const Score& score, const Tensor& input, const Tensor& v) {

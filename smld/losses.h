@@ -22,15 +22,12 @@ using LevelScore = std::function<Tensor(const Tensor& x, const Tensor& level)>;
 /// Sum over all axes but the first: (B, ...) -> (B).
 Tensor per_sample(const Tensor& t);
 
-/// tr ds/dx of every sample, (B), recorded: one batch of d vector-Jacobian products, so memory grows as d times that of one
-/// backward pass. s must have been computed from x.
-Tensor exact_trace(const Tensor& s, const Tensor& x);
 /// v^T (ds/dx) v of every sample, (B), recorded: one product. Its mean over v is the trace.
 Tensor hutchinson_trace(const Tensor& s, const Tensor& x, const Tensor& v);
 
 /// 1/2 E |s(x) - target|^2, where the true score is known.
 Tensor explicit_loss(const Score& score, const Tensor& x, const Tensor& target);
-/// E [1/2 |s|^2 + tr ds/dx], the exact trace. Equals the explicit loss less 1/2 E |grad log p|^2.
+/// E [1/2 |s|^2 + tr ds/dx], the exact trace by its cheapest order (trace.h). Equals the explicit loss less 1/2 E |grad log p|^2.
 Tensor implicit_loss(const Score& score, const Tensor& x);
 /// Sliced score matching, E [1/2 (v^T s)^2 + v^T (ds/dx) v].
 Tensor ssm_loss(const Score& score, const Tensor& x, const Tensor& v);

@@ -9,6 +9,7 @@
 #include "ops/exact_convolution.h"
 #include "ops/ops.h"
 #include "smld/ladder.h"
+#include "smld/trace.h"
 #include "smld/trained.h"
 #include "tensor/npy.h"
 #include "tensor/recording.h"
@@ -44,8 +45,12 @@ Tensor ncsn_loss(const LossArgs& args, const Model& m, const Tensor& clean, cons
   if (args.name == "dsm") return smld::ncsn_loss(m.score, clean, y, z, ladder);
   if (args.name == "ssm-vr") return smld::ncsn_ssm_vr_loss(m.score, clean, y, z, v, ladder);
   const Tensor sigma = smld::sigma_of(ladder, y, clean.rank());
-  const Tensor x = (clean + sigma * z).requires_grad_(), s = m.score(x, y), weight = square(reshape(sigma, {-1}));
-  if (args.name == "implicit") return mean(weight * (0.5 * smld::per_sample(square(s)) + smld::exact_trace(s, x)));
+  const Tensor weight = square(reshape(sigma, {-1}));
+  if (args.name == "implicit") {
+    const auto [s, trace] = smld::value_and_trace([&](const Tensor& x) { return m.score(x, y); }, clean + sigma * z);
+    return mean(weight * (0.5 * smld::per_sample(square(s)) + trace));
+  }
+  const Tensor x = (clean + sigma * z).requires_grad_(), s = m.score(x, y);
   return mean(weight * (0.5 * square(smld::per_sample(s * v)) + smld::hutchinson_trace(s, x, v)));
 }
 

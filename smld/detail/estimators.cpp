@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "smld/detail/estimators.h"
+
+#include <cmath>
+
+#include "autograd/grad.h"
+#include "ops/ops.h"
+#include "tensor/recording.h"
+
+namespace stein::smld {
+
+ProbeLaw probe_law(const std::string& name) {
+  if (name == "gaussian") return ProbeLaw::gaussian;
+  if (name == "rademacher") return ProbeLaw::rademacher;
+  if (name == "sphere") return ProbeLaw::sphere;
+  if (name == "orthogonal") return ProbeLaw::orthogonal;
+  fail("trace", "a law of gaussian, rademacher, sphere, orthogonal", name);
+}
+
+Tensor draw_probes(ProbeLaw law, std::int64_t m, const Tensor& x, Generator& g) {
+  NoGrad guard;
+  const auto b = x.size(0), d = numel(x.shape().slice(1, x.rank()));
+  if (m < 1 || (law == ProbeLaw::orthogonal && m > d))
+    fail("draw_probes", "at least 1 probe, of orthogonal ones at most " + std::to_string(d), std::to_string(m));
+  const Shape shape = Shape{m} + x.shape();
+  switch (law) {
+    case ProbeLaw::gaussian:
+      return randn(shape, g, x.dtype());
+    case ProbeLaw::rademacher:
+      return rademacher(shape, g, x.dtype());
+    case ProbeLaw::sphere:
+      return reshape(std::sqrt(static_cast<double>(d)) * unit_sphere({m, b, d}, g, x.dtype()), shape);
+    case ProbeLaw::orthogonal: {
+      // Q of a Gaussian matrix; random signs make its columns uniform, whatever signs LAPACK gives them.
+      const Tensor q = qr(randn({b, d, m}, g, x.dtype())).first * rademacher({b, 1, m}, g, x.dtype());
+      return reshape(std::sqrt(static_cast<double>(d)) * permute(q, {2, 0, 1}), shape);
+    }
+  }
+  return {};
+}
+
+namespace detail {
+namespace {
+
+Generator& generator_of(const TraceOptions& o) { return o.generator ? *o.generator : default_generator(); }
+
+// Vectors (k, B, d) times J, a row each: v -> J^T v. Recorded, or a constant.
+struct Products {
+  const Tensor &s, &x;
+  Tensor operator()(const Tensor& v, bool record) const {
+    const auto k = v.size(0);
+    const Tensor r = grad(
+        s, x,
+        {.cotangents = {reshape(v, Shape{k} + x.shape())}, .create_graph = record, .retain_graph = true, .batched = 1});
+    return reshape(r, {k, x.size(0), numel(x.shape()) / std::max<std::int64_t>(x.size(0), 1)});
+  }
+};
+
+Tensor gaussian(std::int64_t k, const Tensor& x, const TraceOptions& o) {
+  return reshape(draw_probes(ProbeLaw::gaussian, k, x, generator_of(o)), {k, x.size(0), -1});
+}
+
+// (k, B, d) <-> (B, d, k)
+Tensor columns(const Tensor& t) { return permute(t, {1, 2, 0}); }
+Tensor rows(const Tensor& t) { return permute(t, {2, 0, 1}); }
+
+Tensor hutchinson(const Products& j, const TraceOptions& o) {
+  const Tensor v = reshape(draw_probes(o.law, o.probes, j.x, generator_of(o)), {o.probes, j.x.size(0), -1});
+  return mean(sum(v * j(v, is_recording()), {-1}), {0});
+}
+
+Tensor hutchpp(const Products& j, std::int64_t d, const TraceOptions& o) {
+  const auto k = o.probes / 3, rest = o.probes - 2 * k;
+  if (k < 1 || k > d) fail("hutch++", "3 to " + std::to_string(3 * d + 2) + " probes", std::to_string(o.probes));
+  Tensor q;
+  {
+    NoGrad guard;
+    q = qr(columns(j(gaussian(k, j.x, o), false))).first;  // (B, d, k)
+  }
+  const Tensor known = sum(q * columns(j(rows(q), is_recording())), {-2, -1});
+  const Tensor g = columns(reshape(draw_probes(o.law, rest, j.x, generator_of(o)), {rest, j.x.size(0), -1}));
+  const Tensor p = g - matmul(q, matmul(transpose(q), g));
+  const Tensor unknown = sum(p * columns(j(rows(p), is_recording())), {-2, -1});
+  return known + unknown / static_cast<double>(rest);
+}
+
+Tensor xtrace(const Products& j, std::int64_t d, const TraceOptions& o) {
+  const auto k = o.probes / 2;
+  if (k < 1 || k > d) fail("xtrace", "2 to " + std::to_string(2 * d + 1) + " probes", std::to_string(o.probes));
+  const Tensor omega = columns(gaussian(k, j.x, o));  // (B, d, k)
+  const Tensor y = columns(j(rows(omega), is_recording()));
+  Tensor q, s, w, x, u, c;
+  {
+    NoGrad guard;
+    const auto [basis, r] = qr(y.detach());
+    q = basis;
+    const Tensor inverse = transpose(triangular_solve(r, eye(k, y.dtype()).expand(r.shape()), true));
+    s = inverse / sqrt(sum(square(inverse), {-2}, true));  // unit columns of R^-T
+    w = matmul(transpose(q), omega);
+    x = w - s * sum(s * w, {-2}, true);
+    u = omega - matmul(q, x);
+    c = static_cast<double>(d - k + 1) / sum(square(u), {-2});
+  }
+  const Tensor z = columns(j(rows(q), is_recording())), h = matmul(transpose(q), z);
+  const Tensor left_out = sum(s * matmul(h, s), {-2});  // s_i^T H s_i
+  const Tensor t = sum(diagonal(h), {-1}, true) - left_out + c * sum(u * (y - matmul(z, x)), {-2});
+  return mean(t, {-1});
+}
+
+}  // namespace
+
+Tensor estimate(const Tensor& s, const Tensor& x, const TraceOptions& o) {
+  const Products j{s, x};
+  const auto d = numel(x.shape().slice(1, x.rank()));
+  switch (o.method) {
+    case TraceMethod::hutchpp:
+      return hutchpp(j, d, o);
+    case TraceMethod::xtrace:
+      return xtrace(j, d, o);
+    default:
+      return hutchinson(j, o);
+  }
+}
+
+std::pair<Tensor, Tensor> finite_differences(const Score& f, const Tensor& x, const TraceOptions& o) {
+  const auto d = numel(x.shape().slice(1, x.rank()));
+  if (!(o.step > 0)) fail("trace", "a step above 0", std::to_string(o.step));
+  const double h = o.step / std::sqrt(static_cast<double>(d));
+  const Tensor v = draw_probes(o.law, o.probes, x, generator_of(o));
+  Tensor total;
+  for (std::int64_t i = 0; i < o.probes; ++i) {
+    const Tensor vi = reshape(narrow(v, 0, i, 1), x.shape());
+    const Tensor t = per_sample((f(x + h * vi) - f(x - h * vi)) * vi) / (2 * h);
+    total = total.defined() ? total + t : t;
+  }
+  return {f(x), total / static_cast<double>(o.probes)};
+}
+
+}  // namespace detail
+}  // namespace stein::smld

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "smld/detail/products.h"
+
+#include <algorithm>
+
+#include "autograd/calculus/checkpoint.h"
+#include "autograd/grad.h"
+#include "autograd/walk.h"
+#include "ops/ops.h"
+#include "tensor/recording.h"
+
+namespace stein::smld::detail {
+namespace {
+
+// Unit vectors first, first + 1, ... as cotangents (count, B, ...).
+Tensor unit_vectors(const Tensor& x, std::int64_t first, std::int64_t count) {
+  const Shape sample = x.shape().slice(1, x.rank());
+  const Tensor rows = narrow(eye(numel(sample), x.dtype()), 0, first, count);
+  return reshape(rows, Shape{count, 1} + sample).expand(Shape{count} + x.shape());
+}
+
+// Sum of products (count, B, ...) over all axes but B.
+Tensor over_rows(const Tensor& t) {
+  Axes axes{0};
+  for (int i = 2; i < t.rank(); ++i) axes.push_back(i);
+  return sum(t, axes);
+}
+
+}  // namespace
+
+std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory) {
+  const Edge from = edge_of(s), to = edge_of(x);
+  const Walk walk({&from, 1}, {&to, 1});
+  double bytes = 0;
+  for (int i = 0; i < walk.size(); ++i)
+    if (walk.reaches(i))
+      for (const auto& o : walk.node(i).outputs) bytes += static_cast<double>(numel(o.shape)) * 8;
+  const auto d = numel(x.shape().slice(1, x.rank()));
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(memory) / (2 * bytes + 1)), 1,
+                                  std::max<std::int64_t>(d, 1));
+}
+
+Tensor trace_by_products(const Score& f, const Tensor& s, const Tensor& x, std::int64_t rows, bool replay) {
+  const auto d = numel(x.shape().slice(1, x.rank()));
+  Tensor total;
+  for (std::int64_t first = 0; first < d; first += rows) {
+    const auto count = std::min(rows, d - first);
+    Tensor part;
+    if (replay && is_recording() && rows < d) {
+      part = checkpoint(
+          [f, first, count](const Tensor& at) {
+            const auto [y, pullback] = vjp(f, at);
+            const Tensor v = unit_vectors(at, first, count);
+            return over_rows(pullback(v, 1) * v);
+          },
+          x);
+    } else {
+      const Tensor v = unit_vectors(x, first, count);
+      part = over_rows(
+          grad(s, x, {.cotangents = {v}, .create_graph = is_recording(), .retain_graph = true, .batched = 1}) * v);
+    }
+    total = total.defined() ? total + part : part;
+  }
+  return total.defined() ? total : zeros({x.size(0)}, x.dtype());
+}
+
+}  // namespace stein::smld::detail

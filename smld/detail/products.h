@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// The exact trace by vector-Jacobian products with the unit vectors, for any model.
+#pragma once
+
+#include "smld/losses.h"
+
+namespace stein::smld::detail {
+
+/// How many products fit into `memory` bytes at a time, judged by the results that lie between x and s.
+std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory);
+
+/// tr ds/dx (B), s = f(x), `rows` products at a time. With `replay`, while recording, each batch of rows runs f again in its
+/// backward pass, so that one batch's graph lives at a time.
+Tensor trace_by_products(const Score& f, const Tensor& s, const Tensor& x, std::int64_t rows, bool replay);
+
+}  // namespace stein::smld::detail

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "smld/trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "autograd/alias.h"
+#include "autograd/calculus/functional.h"
+#include "autograd/grad.h"
+#include "ops/ops.h"
+#include "smld/detail/estimators.h"
+#include "smld/detail/products.h"
+#include "smld/detail/ring.h"
+#include "tensor/recording.h"
+
+namespace stein::smld {
+namespace {
+
+using detail::Order;
+
+const std::map<std::string, TraceMethod>& methods() {
+  static const std::map<std::string, TraceMethod> m{
+      {"exact", TraceMethod::exact},           {"naive", TraceMethod::naive},
+      {"chunked", TraceMethod::chunked},       {"structured", TraceMethod::structured},
+      {"collapsed", TraceMethod::collapsed},   {"cyclic", TraceMethod::cyclic},
+      {"hutchinson", TraceMethod::hutchinson}, {"hutch++", TraceMethod::hutchpp},
+      {"xtrace", TraceMethod::xtrace},         {"fd", TraceMethod::fd}};
+  return m;
+}
+
+bool is_planned(TraceMethod m) {
+  return m == TraceMethod::exact || m == TraceMethod::structured || m == TraceMethod::collapsed ||
+         m == TraceMethod::cyclic;
+}
+
+// One run of f on a variable of its own.
+struct Run {
+  Tensor x, s;
+  bool record;  // the caller can differentiate the results
+
+  Run(const Score& f, const Tensor& input) {
+    if (input.rank() < 1) fail("trace", "x (B, ...)", describe(input));
+    const bool recording = is_recording();
+    NoGrad on(false);
+    x = input.requires_grad() ? alias(input) : input.detach().requires_grad_();
+    s = f(x);
+    if (s.shape() != x.shape() || s.dtype() != x.dtype())
+      fail("trace", "a model whose result is " + describe(x), describe(s));
+    record = recording;
+  }
+  std::int64_t batch() const { return x.size(0); }
+  std::int64_t width() const { return numel(x.shape().slice(1, x.rank())); }
+};
+
+struct Planned {
+  std::vector<detail::Ring> rings;
+  std::vector<detail::RingPlan> plans;
+};
+
+// The rings of s and the order for each; nothing when the graph is no sum of chains.
+std::optional<Planned> plan(const Run& run, const TraceOptions& o, std::string& why) {
+  if (!run.s.requires_grad() || run.batch() == 0) return Planned{};
+  const auto chains = detail::jacobian_chains(run.s, run.x, why);
+  if (!chains) return std::nullopt;
+  const Order order = o.method == TraceMethod::structured ? Order::structured
+                      : o.method == TraceMethod::exact    ? Order::cheapest
+                                                          : Order::merged;
+  Planned p;
+  for (const auto& c : *chains) {
+    p.rings.push_back(detail::close(c, run.width(), run.x.dtype()));
+    p.plans.push_back(detail::plan_ring(p.rings.back(), run.batch(), o.memory, order));
+    const auto left = p.rings.back().size() - static_cast<int>(p.plans.back().merged.size());
+    if ((o.method == TraceMethod::collapsed && left > 2) || (o.method == TraceMethod::cyclic && left < 3)) {
+      why = fmt::format("a ring of {} nodes is left after the shared products", left);
+      return std::nullopt;
+    }
+  }
+  return p;
+}
+
+Tensor zero_trace(const Run& run) { return zeros({run.batch()}, run.x.dtype()); }
+
+Tensor exact(const Score& f, const Run& run, const TraceOptions& o) {
+  if (is_planned(o.method)) {
+    std::string why;
+    if (const auto p = plan(run, o, why)) {
+      Tensor total;
+      for (std::size_t i = 0; i < p->rings.size(); ++i) {
+        const Tensor t = detail::contract(p->rings[i], p->plans[i], run.batch());
+        total = total.defined() ? total + t : t;
+      }
+      return total.defined() ? total : zero_trace(run);
+    }
+    if (o.method != TraceMethod::exact)
+      fail("trace", "a model to which the order applies", why, "use exact or chunked");
+  }
+  const auto rows = o.method == TraceMethod::naive ? 1 : detail::rows_at_once(run.s, run.x, o.memory);
+  return detail::trace_by_products(f, run.s, run.x, rows, o.method != TraceMethod::naive);
+}
+
+}  // namespace
+
+TraceMethod trace_method(const std::string& name) {
+  if (const auto at = methods().find(name); at != methods().end()) return at->second;
+  std::string names;
+  for (const auto& [known, m] : methods()) names += (names.empty() ? "" : ", ") + known;
+  fail("trace", "a method of " + names, name);
+}
+
+std::pair<Tensor, Tensor> value_and_trace(const Score& f, const Tensor& x, const TraceOptions& o) {
+  if (o.method == TraceMethod::fd) return detail::finite_differences(f, x, o);
+  const Run run(f, x);
+  NoGrad guard(!run.record);
+  const auto outside = [&](const Tensor& t) { return run.record ? t : t.detach(); };
+  if (!run.s.requires_grad()) return {run.s.detach(), zero_trace(run)};
+  const bool estimate =
+      o.method == TraceMethod::hutchinson || o.method == TraceMethod::hutchpp || o.method == TraceMethod::xtrace;
+  const Tensor t = estimate ? detail::estimate(run.s, run.x, o) : exact(f, run, o);
+  return {outside(run.s), outside(t)};
+}
+
+Tensor trace(const Score& f, const Tensor& x, const TraceOptions& options) {
+  return value_and_trace(f, x, options).second;
+}
+
+std::string explain_trace(const Score& f, const Tensor& x, const TraceOptions& o) {
+  const Run run(f, x);
+  std::string why, text = fmt::format("batch {}, width {}\n", run.batch(), run.width());
+  if (const auto p = is_planned(o.method) ? plan(run, o, why) : std::nullopt) {
+    for (std::size_t i = 0; i < p->rings.size(); ++i) {
+      const auto& q = p->plans[i];
+      std::string ring;
+      for (int node = 0; node < p->rings[i].size(); ++node)
+        ring += fmt::format("{}{}{}", node ? " -> " : "", p->rings[i].width(node),
+                            p->rings[i].diagonals[static_cast<std::size_t>(node)].defined() ? " D" : "");
+      text += fmt::format("chain {}: {}: {}; {:.3g} shared + {:.3g} multiply-adds, {:.3g} MB", i, ring, q.order,
+                          q.shared_flops, q.sample_flops, q.bytes / 1e6);
+      text += q.rows ? fmt::format(", {} rows at a time\n", q.rows) : "\n";
+    }
+    return text;
+  }
+  const auto rows = o.method == TraceMethod::naive ? 1 : detail::rows_at_once(run.s, run.x, o.memory);
+  return text + fmt::format("{}{} vector-Jacobian products, {} at a time\n",
+                            why.empty() ? "" : "not a sum of chains, for " + why + "; ", run.width(), rows);
+}
+
+}  // namespace stein::smld
