@@ -160,7 +160,8 @@ TrainConfig config_from_json(const std::string& text) {
     ++known;
   });
   if (j.size() != known)
-    for (const auto& [name, value] : j.items()) {
+    for (const auto& item : j.items()) {
+      const std::string& name = item.key();
       bool found = false;
       each_field(c, [&](const char* field, const auto&) { found = found || name == field; });
       if (!found) fail("config", "known fields", name);

@@ -27,7 +27,6 @@ Progress::Progress(std::string label, std::int64_t done, std::int64_t total, boo
     : label_(std::move(label)),
       total_(std::max<std::int64_t>(total, 1)),
       done_(done),
-      first_(done),
       first_part_(part.value_or(share(done))),
       enabled_(enabled),
       terminal_(isatty(STDERR_FILENO) != 0),

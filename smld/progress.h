@@ -30,7 +30,7 @@ class Progress {
   double share(std::int64_t done) const;
 
   std::string label_;
-  std::int64_t total_, done_, first_;
+  std::int64_t total_, done_;
   double first_part_, part_ = 0;
   std::string detail_;
   bool enabled_, terminal_, open_ = false;
