@@ -34,6 +34,7 @@
 #include "smld/ladder.h"
 #include "smld/losses.h"
 #include "smld/samplers.h"
+#include "smld/sde.h"
 #include "smld/trace.h"
 #include "smld/trained.h"
 #include "smld/trainer.h"

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "smld/sde.h"
+
+#include <cmath>
+#include <utility>
+
+#include "ops/ops.h"
+#include "smld/ladder.h"
+
+namespace stein::smld {
+namespace {
+
+void check_betas(const char* op, double low, double high) {
+  if (!(low >= 0 && high >= low && high > 0))
+    fail(op, "0 <= beta_min <= beta_max, beta_max above 0", std::to_string(low) + ", " + std::to_string(high));
+}
+
+// The formulas, for a number and for a tensor.
+using std::exp, std::expm1, std::sqrt;
+/// The integral of beta from 0 to t.
+template <class T>
+T integral(const T& t, double low, double high) {
+  return low * t + 0.5 * (high - low) * (t * t);
+}
+template <class T>
+T alpha_of(const T& t, Sde::Kind kind, double low, double high) {
+  if (kind == Sde::Kind::ve) return t * 0.0 + 1.0;
+  return exp(-0.5 * integral(t, low, high));
+}
+template <class T>
+T sigma_at(const T& t, Sde::Kind kind, double low, double high) {
+  if (kind == Sde::Kind::ve) return low * exp(t * std::log(high / low));
+  const T variance = -1.0 * expm1(-1.0 * integral(t, low, high));
+  return kind == Sde::Kind::vp ? T(sqrt(variance)) : variance;
+}
+template <class T>
+T g2_of(const T& t, Sde::Kind kind, double low, double high) {
+  if (kind == Sde::Kind::ve) {
+    const T s = sigma_at(t, kind, low, high);
+    return (2 * std::log(high / low)) * (s * s);
+  }
+  const T beta = low + (high - low) * t;
+  if (kind == Sde::Kind::vp) return beta;
+  return -1.0 * beta * expm1(-2.0 * integral(t, low, high));
+}
+
+}  // namespace
+
+Sde Sde::vp(double beta_min, double beta_max) {
+  check_betas("vp", beta_min, beta_max);
+  return {Kind::vp, beta_min, beta_max};
+}
+
+Sde Sde::sub_vp(double beta_min, double beta_max) {
+  check_betas("sub_vp", beta_min, beta_max);
+  return {Kind::sub_vp, beta_min, beta_max};
+}
+
+Sde Sde::ve(double sigma_min, double sigma_max) {
+  if (!(sigma_min > 0 && sigma_max > sigma_min))
+    fail("ve", "0 < sigma_min < sigma_max", std::to_string(sigma_min) + ", " + std::to_string(sigma_max));
+  return {Kind::ve, sigma_min, sigma_max};
+}
+
+Sde Sde::named(const std::string& name) {
+  if (name == "vp") return vp();
+  if (name == "sub-vp") return sub_vp();
+  if (name == "ve") return ve();
+  fail("sde", "vp, sub-vp or ve", name);
+}
+
+double Sde::alpha(double t) const { return alpha_of(t, kind_, low_, high_); }
+double Sde::sigma(double t) const { return sigma_at(t, kind_, low_, high_); }
+double Sde::beta(double t) const { return kind_ == Kind::ve ? 0 : low_ + (high_ - low_) * t; }
+double Sde::drift(double t) const { return -0.5 * beta(t); }
+double Sde::diffusion2(double t) const { return g2_of(t, kind_, low_, high_); }
+Tensor Sde::diffusion2(const Tensor& t) const { return g2_of(t.detach(), kind_, low_, high_); }
+
+Kernel Sde::kernel(const Tensor& time, int rank) const {
+  if (time.rank() != 1 || !is_floating(time.dtype())) fail("sde", "times (B), f32 or f64", describe(time));
+  const Tensor t = reshape(time.detach(), Shape{time.size(0)} + Dims::filled(rank - 1, 1));
+  return {alpha_of(t, kind_, low_, high_), sigma_at(t, kind_, low_, high_)};
+}
+
+TimeScore Sde::score_of(TimeScore network) const {
+  return [net = std::move(network), sde = *this](const Tensor& x, const Tensor& t) {
+    const Tensor sigma = sde.kernel(t, x.rank()).sigma;
+    if (sde.kind_ == Kind::ve) return net(x, reshape(sigma, {-1})) / sigma;
+    return neg(net(x, 999.0 * t)) / sigma;
+  };
+}
+
+DdpmSchedule::DdpmSchedule(std::int64_t steps, double first, double last) : beta_{0}, alpha_bar_{1} {
+  if (steps < 1 || !(first > 0 && last >= first && last < 1))
+    fail("ddpm", "at least one step and 0 < beta_1 <= beta_T < 1",
+         std::to_string(steps) + ", " + std::to_string(first) + ", " + std::to_string(last));
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const double share = steps == 1 ? 0 : static_cast<double>(i) / static_cast<double>(steps - 1);
+    beta_.push_back(first + share * (last - first));
+    alpha_bar_.push_back(alpha_bar_.back() * (1 - beta_.back()));
+  }
+}
+
+Kernel DdpmSchedule::kernel(const Tensor& t, int rank, DType dtype) const {
+  std::vector<double> alpha, sigma;
+  for (double a : alpha_bar_) alpha.push_back(std::sqrt(a)), sigma.push_back(std::sqrt(1 - a));
+  const auto table = [&](const std::vector<double>& v) {
+    return sigma_of(from_vector(v, {steps() + 1}).to(dtype), t, rank);
+  };
+  return {table(alpha), table(sigma)};
+}
+
+}  // namespace stein::smld
