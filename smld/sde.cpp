@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "smld/sde.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -80,6 +81,30 @@ Kernel Sde::kernel(const Tensor& time, int rank) const {
   if (time.rank() != 1 || !is_floating(time.dtype())) fail("sde", "times (B), f32 or f64", describe(time));
   const Tensor t = reshape(time.detach(), Shape{time.size(0)} + Dims::filled(rank - 1, 1));
   return {alpha_of(t, kind_, low_, high_), sigma_at(t, kind_, low_, high_)};
+}
+
+Times Sde::draw_times(std::int64_t n, DType dtype, Generator& g, double start, bool importance) const {
+  if (!(start > 0 && start < 1)) fail("sde", "a first time between 0 and 1", std::to_string(start));
+  const Tensor u = uniform({n}, g, 0, 1, f64);
+  if (!importance || kind_ == Kind::ve) return {(start + (1 - start) * u).to(dtype), ones({n}, dtype)};
+  // The integral of g^2 / sigma^2: of B' / (1 - e^-B) ln(e^B - 1), of B' coth(B/2) 2 ln(2 sinh(B/2)). Its inverse gives B, then t.
+  const double power = kind_ == Kind::vp ? 1 : 2;
+  const auto level = [&](double t) {
+    const double b = integral(t, low_, high_);
+    return b + power * std::log(-std::expm1(-b));
+  };
+  const double first = level(start), all = level(1) - first;
+  std::vector<double> times, weights;
+  for (double share : u.to_vector<double>()) {
+    const double c = first + share * all;
+    const double b = kind_ == Kind::vp ? std::max(c, 0.0) + std::log1p(std::exp(-std::abs(c)))
+                                       : 2 * std::asinh(0.5 * std::exp(0.5 * c));
+    const double t = 2 * b / (low_ + std::sqrt(low_ * low_ + 2 * (high_ - low_) * b));
+    times.push_back(std::min(std::max(t, start), 1.0));
+    const double s = sigma(times.back());
+    weights.push_back(all * s * s / (diffusion2(times.back()) * (1 - start)));
+  }
+  return {from_vector(times, {n}).to(dtype), from_vector(weights, {n}).to(dtype)};
 }
 
 TimeScore Sde::score_of(TimeScore network) const {

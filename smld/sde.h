@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "smld/losses.h"
+#include "tensor/random.h"
 
 namespace stein::smld {
 
@@ -18,6 +19,11 @@ using TimeScore = std::function<Tensor(const Tensor& x, const Tensor& t)>;
 /// alpha and sigma of each sample, (B, 1, ..., 1) of the samples' rank: x_t = alpha x_0 + sigma z.
 struct Kernel {
   Tensor alpha, sigma;
+};
+
+/// Times t (n) and the weight (n) of each, so that the mean of weight h(t) is the mean of h(t) over t ~ U(start, 1).
+struct Times {
+  Tensor t, weight;
 };
 
 class Sde {
@@ -49,6 +55,12 @@ class Sde {
   double prior_deviation() const { return kind_ == Kind::ve ? high_ : 1.0; }
   /// Where sampling ends: 1e-3, for VE 1e-5, as in the published code. Training and likelihoods begin at 1e-5.
   double sampling_end() const { return kind_ == Kind::ve ? 1e-5 : 1e-3; }
+
+  /// n times for a loss: uniform in [start, 1) with weight 1, or, with `importance`, of density ~ g^2 / sigma^2, which takes the blow-up
+  /// at t -> 0 out of the loss with lambda = g^2 (Song et al. 2021, arXiv 2101.09258). Closed forms, B the integral of beta: VP ln(e^B - 1)
+  /// uniform, sub-VP ln sinh(B/2) uniform, VE t uniform. Throws Error unless 0 < start < 1.
+  Times draw_times(std::int64_t n, DType dtype, Generator& generator, double start = 1e-5,
+                   bool importance = false) const;
 
   /// The score of a network, as published: VP and sub-VP -net(x, 999 t) / sigma(t); VE net(x, sigma(t)) / sigma(t).
   TimeScore score_of(TimeScore network) const;
