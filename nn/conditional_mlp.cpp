@@ -12,6 +12,8 @@ ConditionalMLPOptions completed(ConditionalMLPOptions o) {
   if (o.dimension < 1 || o.outputs < 1)
     fail("conditional_mlp", "a dimension and outputs of at least 1",
          std::to_string(o.dimension) + ", " + std::to_string(o.outputs));
+  for (const auto width : o.hidden)
+    if (width < 1) fail("conditional_mlp", "hidden layers of at least 1", std::to_string(width));
   if (o.condition.features == 0) o.condition.features = 64;
   if (o.condition.width == 0) o.condition.width = 128;
   return o;
