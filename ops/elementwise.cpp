@@ -107,6 +107,57 @@ Strides broadcast_strides(const Tensor& t, const Shape& shape) {
   return s;
 }
 
+// Whether both, of one shape, lie alike; axes of size 1 have no say.
+bool lie_alike(const Tensor& a, const Tensor& b) {
+  for (int i = 0; i < a.rank(); ++i)
+    if (a.size(i) != 1 && a.strides()[i] != b.strides()[i]) return false;
+  return true;
+}
+
+// The layout of an elementwise result: the axes from outermost to innermost. That of a channels-last operand; else the one that all
+// operands of the result's shape have in common, when it has no gaps (transposes of one kind); else row-major.
+struct Layout {
+  int order[Dims::kMaxRank];
+  bool row_major = true;
+
+  Layout(const Shape& shape, std::span<const Tensor* const> inputs) {
+    const Tensor* like = nullptr;
+    bool agree = true;
+    for (const auto* t : inputs) {
+      if (t->shape() != shape) continue;
+      if (!t->is_contiguous() && t->is_channels_last()) {
+        like = t;
+        agree = true;
+        break;
+      }
+      agree = agree && (!like || lie_alike(*like, *t));
+      if (!like) like = t;
+    }
+    for (int i = 0; i < shape.rank(); ++i) order[i] = i;
+    if (!like || !agree || like->is_contiguous()) return;
+    const auto stride = [&](int axis) { return shape[axis] == 1 ? 0 : like->strides()[axis]; };
+    std::stable_sort(order, order + shape.rank(), [&](int a, int b) { return stride(a) > stride(b); });
+    std::int64_t dense = 1;
+    row_major = false;
+    for (int i = shape.rank() - 1; i >= 0; --i) {
+      if (shape[order[i]] == 1) continue;
+      if (stride(order[i]) != dense) row_major = true;
+      dense *= shape[order[i]];
+    }
+    if (row_major)
+      for (int i = 0; i < shape.rank(); ++i) order[i] = i;
+  }
+  Strides strides(const Shape& shape) const {
+    Strides s = Dims::filled(shape.rank(), 0);
+    std::int64_t dense = 1;
+    for (int i = shape.rank() - 1; i >= 0; --i) {
+      s[order[i]] = dense;
+      dense *= shape[order[i]];
+    }
+    return s;
+  }
+};
+
 // Whether a tensor of this dtype has an element equal to `value`; floating dtypes round, which is no surprise.
 bool holds(DType dtype, double value) {
   if (is_floating(dtype)) return true;
@@ -157,18 +208,15 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
 
   Shape shape = inputs[0]->shape();
   for (int k = 1; k < count; ++k) shape = broadcast(traits.name, shape, inputs[static_cast<std::size_t>(k)]->shape());
-  bool channels_last = false;
-  for (const auto* t : inputs)
-    channels_last = channels_last || (t->shape() == shape && !t->is_contiguous() && t->is_channels_last());
-  Tensor out = channels_last ? empty_channels_last(shape, result, last.device()) : empty(shape, result, last.device());
+  const Layout layout(shape, inputs);
+  Tensor out = layout.row_major ? empty(shape, result, last.device())
+                                : empty_strided(shape, layout.strides(shape), result, last.device());
   if (out.numel() == 0) return out;
 
-  static constexpr int kChannelsLast[] = {0, 2, 3, 1};
   std::vector<Operand> operands;
   for (int k = 0; k < count; ++k) {
     const Strides s = broadcast_strides(*inputs[static_cast<std::size_t>(k)], shape);
-    Operand o{static_cast<const char*>(data[k]), sizes[k], Operand::gathered,
-              Walk<1>(shape, {s}, channels_last ? kChannelsLast : nullptr)};
+    Operand o{static_cast<const char*>(data[k]), sizes[k], Operand::gathered, Walk<1>(shape, {s}, layout.order)};
     if (o.walk.rank == 0 || (o.walk.rank == 1 && o.walk.stride[0][0] == 0))
       o.access = Operand::constant;
     else if (o.walk.rank == 1 && o.walk.stride[0][0] == 1)
@@ -205,11 +253,11 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
 }
 
 bool run_elementwise_onto(const ElementwiseKernels& kernels, const void* op, Tensor& first, const Tensor& second) {
-  const bool alike =
-      (first.is_contiguous() && second.is_contiguous()) || (first.is_channels_last() && second.is_channels_last());
-  if (!alike || first.shape() != second.shape() || first.dtype() != second.dtype() || !is_floating(first.dtype()) ||
-      first.device() != second.device())
+  if (first.shape() != second.shape() || first.dtype() != second.dtype() || !is_floating(first.dtype()) ||
+      first.device() != second.device() || !lie_alike(first, second))
     return false;
+  const Tensor* const one[] = {&first};
+  if (!first.is_contiguous() && Layout(first.shape(), one).row_major) return false;  // gaps
   const std::size_t size = size_of(first.dtype()), sizes[] = {size, size};
   const void* in[] = {first.raw(), second.raw()};
   run_flat(first.dtype() == f32 ? kernels.f32 : kernels.f64, op, const_cast<void*>(first.raw()), size, in, sizes, 2,

@@ -11,9 +11,14 @@ struct Matmul {
   static constexpr const char* name = "matmul";
   static constexpr Kind kind = Kind::bilinear;
   Tensor forward(const Tensor& a, const Tensor& b) const;
-  Tensor vjp0(G g, In<1> b) const { return matmul(g, transpose(b)); }
-  Tensor vjp1(G g, In<0> a) const { return matmul(transpose(a), g); }
+  // The gradient of an operand that is a transposed view is laid out like it: what was transposed comes back row-major.
+  bool turned0, turned1;
+  Tensor vjp0(G g, In<1> b) const { return turned0 ? transpose(matmul(b, transpose(g))) : matmul(g, transpose(b)); }
+  Tensor vjp1(G g, In<0> a) const { return turned1 ? transpose(matmul(transpose(g), a)) : matmul(transpose(a), g); }
 };
+inline bool is_turned(const Tensor& t) {
+  return t.rank() == 2 && t.strides()[0] == 1 && t.strides()[1] >= t.size(0) && t.size(0) > 1 && t.size(1) > 1;
+}
 
 // A matrix as BLAS sees it: row-major with a leading dimension, or the transpose of one.
 struct MatrixView {
@@ -35,16 +40,17 @@ inline bool blas_view(const Tensor& t, MatrixView& v) {
 
 constexpr std::int64_t kPiece = 1 << 20;  // flops worth a thread's while
 
-// One product, cut by its sizes alone: along m or n, or, when both are short, along the sum.
+// One product, cut by its sizes alone. Every part packs its operands anew, so there are few parts, two up to 64 million flops,
+// and the longest axis is cut: along m or n, or, when both are short, along the sum.
 template <class T>
 void product(MatrixView va, MatrixView vb, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, const T* b,
              T* c) {
-  if (2 * m * n * k <= kPiece) return gemm(va.transposed, vb.transposed, m, n, k, T(1), a, va.ld, b, vb.ld, T(0), c, n);
-  const auto cut = [](std::int64_t size, std::int64_t work, std::int64_t least) {
-    return std::max(least, std::max(kPiece / work, (size + 7) / 8));
-  };
-  const auto longer = std::max(m, n), strip = cut(longer, 2 * std::min(m, n) * k, 32), chunk = cut(k, 2 * m * n, 512);
-  if ((longer + strip - 1) / strip < 4 && k > 2 * longer && k >= 2 * chunk) {
+  const auto flops = 2 * m * n * k;
+  if (flops <= kPiece) return gemm(va.transposed, vb.transposed, m, n, k, T(1), a, va.ld, b, vb.ld, T(0), c, n);
+  const auto parts = std::clamp<std::int64_t>(flops >> 25, 2, 8);
+  const auto cut = [&](std::int64_t size) { return ((size + parts - 1) / parts + 15) / 16 * 16; };
+  if (k > 2 * std::max(m, n) && k >= 1024) {
+    const auto chunk = cut(k);
     Tensor partial = empty({(k + chunk - 1) / chunk, m * n}, dtype_of<T>());
     T* sums = partial.mutable_data<T>();
     parallel_for(k, chunk, [&](std::int64_t begin, std::int64_t end) {
@@ -57,12 +63,12 @@ void product(MatrixView va, MatrixView vb, std::int64_t m, std::int64_t n, std::
         for (auto i = begin; i < end; ++i) c[i] += sums[p * m * n + i];
     });
   } else if (m >= n) {
-    parallel_for(m, strip, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(m, cut(m), [&](std::int64_t begin, std::int64_t end) {
       gemm(va.transposed, vb.transposed, end - begin, n, k, T(1), a + begin * (va.transposed ? 1 : va.ld), va.ld, b,
            vb.ld, T(0), c + begin * n, n);
     });
   } else {
-    parallel_for(n, strip, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(n, cut(n), [&](std::int64_t begin, std::int64_t end) {
       gemm(va.transposed, vb.transposed, m, end - begin, k, T(1), a, va.ld, b + begin * (vb.transposed ? vb.ld : 1),
            vb.ld, T(0), c + begin, n);
     });
@@ -102,6 +108,10 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   return out;
 }
 
+inline Tensor multiply(const Tensor& a, const Tensor& b) {
+  return record(Matmul{.turned0 = is_turned(a), .turned1 = is_turned(b)}, a, b);
+}
+
 // The product for matrices (rank >= 2): operands that are the same along a batch axis are multiplied once; a large
 // batch against one shared matrix is a single product.
 inline Tensor matrices(const Tensor& a, const Tensor& b) {
@@ -125,9 +135,9 @@ inline Tensor matrices(const Tensor& a, const Tensor& b) {
     return expand(r, shape);
   }
   if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous())
-    return reshape(record(Matmul{}, reshape(a, {numel(a.shape().slice(0, a.rank() - 1)), a.size(-1)}), b),
+    return reshape(multiply(reshape(a, {numel(a.shape().slice(0, a.rank() - 1)), a.size(-1)}), b),
                    a.shape().slice(0, a.rank() - 1) + Shape{b.size(1)});
-  return record(Matmul{}, a, b);
+  return multiply(a, b);
 }
 
 }  // namespace stein::host
@@ -138,7 +148,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.rank() == 0 || b.rank() == 0 || a.dtype() != b.dtype() || a.size(-1) != b.size(b.rank() == 1 ? 0 : -2))
     fail("matmul", "operands of one dtype, rank at least 1, with the last axis of a as long as the second-last of b",
          describe(a) + " and " + describe(b));
-  if (a.rank() == 2 && b.rank() == 2) return record(host::Matmul{}, a, b);
+  if (a.rank() == 2 && b.rank() == 2) return host::multiply(a, b);
   const Tensor x = a.rank() == 1 ? unsqueeze(a, 0) : a, y = b.rank() == 1 ? unsqueeze(b, 1) : b;
   broadcast("matmul", x.shape().slice(0, x.rank() - 2), y.shape().slice(0, y.rank() - 2));
   Tensor r = host::matrices(x, y);

@@ -15,11 +15,12 @@ namespace {
 
 std::size_t at(int p, int size) { return static_cast<std::size_t>((p % size + size) % size); }
 
-// Node p disappears: the matrices on its two sides become one.
+// Node p disappears: the matrices on its two sides become one, laid out as a transpose: of two that meet in a quadratic form one
+// is read across the other's rows.
 void merge(Ring& ring, int p) {
   const int r = ring.size();
   const auto before = at(p - 1, r), after = at(p, r);
-  ring.matrices[before] = matmul(ring.matrices[after], ring.matrices[before]);
+  ring.matrices[before] = transpose(matmul(transpose(ring.matrices[before]), transpose(ring.matrices[after])));
   ring.matrices.erase(ring.matrices.begin() + p);
   ring.diagonals.erase(ring.diagonals.begin() + p);
 }
@@ -155,8 +156,9 @@ Tensor contract(const Ring& given, const RingPlan& plan, std::int64_t batch) {
   if (ring.size() == 1) {
     t = diagonal(m[0]);
     t = sum(d[0].defined() ? t * d[0] : t, {-1}, true);
-  } else if (ring.size() == 2) {  // d1^T (M0 .* M1^T) d0
-    const Tensor both = m[0] * transpose(m[1]);
+  } else if (ring.size() == 2) {               // d1^T (M0 .* M1^T) d0
+    const bool turn = m[0].strides()[0] == 1;  // multiplied row by row
+    const Tensor both = turn ? transpose(transpose(m[0]) * m[1]) : m[0] * transpose(m[1]);
     if (d[0].defined() && d[1].defined())
       t = sum(matmul(d[0], transpose(both)) * d[1], {-1}, true);
     else if (d[0].defined())
