@@ -67,7 +67,7 @@ Tensor enlarge(const Tensor& image, std::int64_t width) {
   return reshape(expand(reshape(image, {c, h, 1, w, 1}), {c, h, times, w, times}), {c, h * times, w * times});
 }
 
-void write_png(const std::string& path, const Tensor& image) {
+std::string encode_png(const Tensor& image) {
   if (image.rank() != 3 || (image.size(0) != 1 && image.size(0) != 3) || (image.dtype() != f32 && image.dtype() != u8))
     fail("write_png", "an f32 or u8 image (1 or 3, H, W)", describe(image));
   const std::int64_t c = image.size(0), h = image.size(1), w = image.size(2);
@@ -97,7 +97,11 @@ void write_png(const std::string& path, const Tensor& image) {
   put_chunk(file, "IHDR", header);
   put_chunk(file, "IDAT", packed);
   put_chunk(file, "IEND", {});
-  stein::detail::write_atomically("write_png", path, {reinterpret_cast<const char*>(file.data()), file.size()});
+  return {reinterpret_cast<const char*>(file.data()), file.size()};
+}
+
+void write_png(const std::string& path, const Tensor& image) {
+  stein::detail::write_atomically("write_png", path, encode_png(image));
 }
 
 }  // namespace stein::smld

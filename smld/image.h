@@ -17,6 +17,9 @@ Tensor make_grid(const Tensor& images, std::int64_t columns = 0, std::int64_t pa
 /// visible on a screen without blurring. Throws Error for other ranks.
 Tensor enlarge(const Tensor& image, std::int64_t width = 640);
 
+/// The bytes of an 8-bit PNG of (C, H, W), C = 1 grey or 3 RGB: see write_png.
+std::string encode_png(const Tensor& image);
+
 /// Writes (C, H, W), C = 1 grey or 3 RGB, as an 8-bit PNG. f32 values are clipped to [0, 1] and rounded to n/255 (NaN: 0).
 /// Needs no libpng. The file appears under its name only when complete. Throws Error for other shapes and dtypes, and when the
 /// file cannot be written.

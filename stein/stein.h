@@ -29,6 +29,7 @@
 #include "nn/unet.h"
 #include "ops/exact_convolution.h"
 #include "ops/ops.h"
+#include "smld/chart.h"
 #include "smld/config.h"
 #include "smld/data/batch.h"
 #include "smld/data/dataset.h"

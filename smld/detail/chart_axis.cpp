@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "smld/detail/chart_data.h"
+
+namespace stein::smld::detail {
+namespace {
+
+// 1, 2 or 5 times a power of ten, at least `raw`.
+double nice_step(double raw) {
+  const double base = std::pow(10, std::floor(std::log10(raw)));
+  for (double m : {1.0, 2.0, 5.0})
+    if (raw <= m * base * (1 + 1e-9)) return m * base;
+  return 10 * base;
+}
+
+std::string minus(std::string text) {
+  if (!text.empty() && text[0] == '-') text.replace(0, 1, "\u2212");
+  return text;
+}
+
+std::string power_of_ten(int e) {
+  static const char* digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  std::string r = "10";
+  if (e < 0) r += "⁻";
+  for (char c : std::to_string(std::abs(e))) r += digits[c - '0'];
+  return r;
+}
+
+std::string log_text(int digit, int e) {
+  if (e >= -3 && e <= 4) return fmt::format("{:.{}f}", digit * std::pow(10, e), std::max(0, -e));
+  return digit == 1 ? power_of_ten(e) : fmt::format("{}·{}", digit, power_of_ten(e));
+}
+
+void linear_ticks(std::vector<Tick>& to, const Range& r, double low, double high, int wanted) {
+  const double step = nice_step((high - low) / std::max(wanted, 2));
+  const double first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
+  for (double k = first; k <= last && to.size() < 100; ++k) {
+    const double v = k == 0 ? 0 : k * step;
+    to.push_back({r.part(v), tick_text(v, step)});
+  }
+}
+
+}  // namespace
+
+bool Range::usable(double v) const { return std::isfinite(v) && (!log || v > 0); }
+
+double Range::part(double v) const { return ((log ? std::log10(v) : v) - from) / (to - from); }
+
+std::string tick_text(double value, double step) {
+  const double size = std::max(std::abs(value), step);
+  const int decimals = std::max(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9)));
+  if (value == 0) return "0";
+  if (size >= 1e5 || decimals > 4) {
+    const int e = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
+    const double head = value / std::pow(10, e);
+    const auto text = minus(fmt::format("{:.3g}", head));
+    return text == "1"           ? power_of_ten(e)
+           : text == minus("-1") ? minus("-" + power_of_ten(e))
+                                 : text + "·" + power_of_ten(e);
+  }
+  return minus(fmt::format("{:.{}f}", value, decimals));
+}
+
+std::vector<Tick> ticks_of(const Range& r, int wanted) {
+  std::vector<Tick> t;
+  if (!r.log) {
+    linear_ticks(t, r, r.from, r.to, wanted);
+    return t;
+  }
+  const double decades = r.to - r.from;
+  if (decades < 0.7) {
+    linear_ticks(t, r, std::pow(10, r.from), std::pow(10, r.to), wanted);
+    return t;
+  }
+  const int every = std::max(1, static_cast<int>(std::ceil(decades / std::max(wanted, 2) - 1e-9)));
+  // Two labels a decade more, 2 and 5, where all three still fit.
+  const bool halves = decades * 3 <= wanted + 1.5;
+  for (int e = static_cast<int>(std::floor(r.from)); e <= r.to + 1e-9; ++e)
+    for (int digit = 1; digit < 10; ++digit) {
+      const double at = (e + std::log10(digit) - r.from) / decades;
+      if (at < -1e-9 || at > 1 + 1e-9) continue;
+      const bool labelled = digit == 1 ? e % every == 0 : halves && (digit == 2 || digit == 5);
+      if (labelled || every == 1) t.push_back({at, labelled ? log_text(digit, e) : std::string()});
+    }
+  return t;
+}
+
+std::string escape_xml(std::string_view text) {
+  std::string r;
+  for (char c : text) switch (c) {
+      case '<':
+        r += "&lt;";
+        break;
+      case '>':
+        r += "&gt;";
+        break;
+      case '&':
+        r += "&amp;";
+        break;
+      case '"':
+        r += "&quot;";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') r += c;  // others are no XML at all
+    }
+  return r;
+}
+
+double text_width(std::string_view text, double size) {
+  double ems = 0;
+  for (char c : text) {
+    if ((static_cast<unsigned char>(c) & 0xc0) == 0x80) continue;  // goes on a UTF-8 sequence
+    ems += std::string_view("ijl.,:;|!'()[]frtI1 ").find(c) != std::string_view::npos ? 0.36
+           : std::string_view("mwMW%@").find(c) != std::string_view::npos             ? 0.88
+           : c >= 'A' && c <= 'Z'                                                     ? 0.68
+                                                                                      : 0.58;
+  }
+  return ems * size;
+}
+
+}  // namespace stein::smld::detail
