@@ -2,11 +2,8 @@
 // Langevin dynamics with one score and along a ladder of noise levels (Song and Ermon, arXiv 1907.05600).
 #pragma once
 
-#include <functional>
-
 #include "smld/losses.h"
-#include "tensor/error.h"
-#include "tensor/random.h"
+#include "smld/sampling.h"
 
 namespace stein::smld {
 
@@ -16,31 +13,36 @@ enum class LangevinStep : std::uint8_t {
   half,  ///< x += tau/2 s + sqrt(tau) z: the NCSN paper's pseudo-code
 };
 
-/// `steps` steps of size tau from x. Nothing is recorded. Throws Error unless tau > 0 and steps >= 0.
+/// `steps` steps of size tau from x. Nothing is recorded. For N(0, S) the full step's stationary variance is S / (1 - tau / (2 S)); it is
+/// stable for tau < 2 S. hooks.constraint gets alpha = 1, sigma = 0. Throws Error unless tau > 0 and steps >= 0.
 Tensor langevin(const Score& score, const Tensor& x, double tau, std::int64_t steps, Generator& generator,
-                LangevinStep step = LangevinStep::full);
+                LangevinStep step = LangevinStep::full, const SamplerHooks& hooks = {});
 
-/// Somebody asked for an end: by a progress callback, or by the flag of a training run.
-class Interrupted : public Error {
- public:
-  explicit Interrupted(const std::string& op) : Error("[" + op + "] expected to finish; got an interruption") {}
+struct MalaResult {
+  Tensor x;
+  double acceptance =
+      0;  ///< share of proposals accepted, over samples and steps; about 0.57 is best in many dimensions
 };
+/// Metropolis-adjusted Langevin (Roberts and Tweedie 1996): the full step of size tau is a proposal, accepted sample by sample with
+///   log u < log p(x') - log p(x) - (|x - x' - tau s(x')|^2 - |x' - x - tau s(x)|^2) / (4 tau).
+/// p is sampled without any bias of the step size. log_density: x (B, ...) -> (B), up to a constant; score: its gradient (another
+/// direction is corrected, too, but accepted less often). Nothing is recorded. Throws Error unless tau > 0 and steps >= 0.
+MalaResult mala(const std::function<Tensor(const Tensor& x)>& log_density, const Score& score, const Tensor& x,
+                double tau, std::int64_t steps, Generator& generator, const SamplerHooks& hooks = {});
 
-struct AnnealedOptions {
+struct AnnealedOptions : SamplerHooks {
   std::int64_t steps_per_level = 100;
   /// Step size at the last level; level i uses epsilon sigma_i^2 / sigma_L^2. 0: 0.2 sigma_L^2 for the full step, twice that
   /// for the half step (published: 2e-5 at sigma_L 0.01).
   double epsilon = 0;
   LangevinStep step = LangevinStep::full;
-  /// End with the posterior mean x + sigma_L^2 s(x, L-1) (Tweedie), which takes the last level's noise away.
+  /// End with the posterior mean x + sigma_L^2 s(x, L-1) (Tweedie), which takes the last level's noise away: a mode of variance S
+  /// comes out with S^2 / (S + sigma_L^2), without it with S + sigma_L^2.
   bool denoise = true;
-  /// Called after each step with the number of steps done and their total; returning false ends the sampling by throwing
-  /// Interrupted.
-  std::function<bool(std::int64_t done, std::int64_t total)> progress{};
 };
 
 /// Annealed Langevin dynamics from x (B, ...) through the levels of `ladder` (L), largest first. Nothing is recorded. Published
-/// starts: uniform in [0, 1] for images, or N(0, sigma_1^2 I).
+/// starts: uniform in [0, 1] for images, or N(0, sigma_1^2 I). options.constraint gets alpha = 1 and the level's sigma.
 Tensor annealed_langevin(const LevelScore& score, const Tensor& ladder, const Tensor& x, Generator& generator,
                          const AnnealedOptions& options = {});
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ops/ops.h"
 #include "tensor/random.h"
 
 namespace stein::smld {
@@ -106,6 +107,12 @@ GaussianMixture GaussianMixture::named(std::string_view name) {
     return GaussianMixture(tensor({0.5, 0.3, 0.2}, f64), tensor({{0, 0}, {2, 1}, {-1, 2}}, f64),
                            from_vector<double>({1, 0.6, 0.6, 0.8, 0.3, -0.1, -0.1, 0.5, 0.2, 0, 0, 1.2}, {3, 2, 2}));
   fail("mixture", "one of two, ring, grid, ellipses", fmt::format("'{}'", name));
+}
+
+GaussianMixture GaussianMixture::perturbed(double alpha, double sigma) const {
+  if (!(sigma >= 0) || !std::isfinite(sigma) || !std::isfinite(alpha))
+    fail("mixture.perturbed", "finite alpha and sigma >= 0", fmt::format("{}, {}", alpha, sigma));
+  return GaussianMixture(weights_, alpha * means_, alpha * alpha * covariances_ + sigma * sigma * eye(d_, f64));
 }
 
 template <class Visit>

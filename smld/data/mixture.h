@@ -31,6 +31,10 @@ class GaussianMixture {
   const Tensor& means() const { return means_; }
   const Tensor& covariances() const { return covariances_; }
 
+  /// The law of alpha x + sigma z, z ~ N(0, I): means alpha mu_k, covariances alpha^2 S_k + sigma^2 I. Throws Error unless
+  /// sigma >= 0 and both are finite, and when the result is no mixture (alpha = sigma = 0).
+  GaussianMixture perturbed(double alpha, double sigma) const;
+
   /// (n, d) f64 draws: component by inverse transform, then mu_k + chol(S_k) z. Philox: the same seed gives the same draws.
   Tensor sample(std::int64_t n, std::uint64_t seed) const;
   /// log p(x): x (B, d), f32 or f64; returns (B) of x's dtype.

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What DDPM's chain and a reverse SDE on a grid of times have in common.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/ops.h"
+#include "smld/detail/hooks.h"
+
+namespace stein::smld::detail {
+
+struct Level {
+  double alpha, sigma;
+};
+
+/// The forward transition x_now = sqrt(a) x_before + sqrt(v) z: a, and v.
+inline double ratio2(const Level& now, const Level& before) {
+  const double r = now.alpha / before.alpha;
+  return r * r;
+}
+inline double transition_variance(const Level& now, const Level& before) {
+  return std::max(now.sigma * now.sigma - ratio2(now, before) * before.sigma * before.sigma, 0.0);
+}
+
+/// A step's result before its noise.
+struct Moments {
+  Tensor mean;
+  double deviation;
+};
+
+/// `steps` steps from level(0) to level(steps): step(x, i) goes from level i to i + 1, each taken `rounds` times with the forward
+/// transition in between. The very last is left without noise.
+template <class LevelAt, class Step>
+Tensor run_chain(const Tensor& start, std::int64_t steps, std::int64_t rounds, const LevelAt& level, const Step& step,
+                 Hooks& run) {
+  Tensor x = start.detach();
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const Level now = level(i), before = level(i + 1);
+    for (std::int64_t round = 0; round < rounds; ++round) {
+      const Moments m = step(run.constrain(x, now.alpha, now.sigma), i);
+      x = m.deviation > 0 && i + 1 < steps ? m.mean + m.deviation * run.noise(x) : m.mean;
+      if (round + 1 < rounds)
+        x = (now.alpha / before.alpha) * x + std::sqrt(transition_variance(now, before)) * run.noise(x);
+    }
+    run.step_done();
+  }
+  return run.finish(x);
+}
+
+}  // namespace stein::smld::detail
