@@ -54,6 +54,16 @@ struct LossArgs {
 };
 int loss(LossArgs args);
 
+struct LabArgs {
+  std::vector<std::string> names;  // of experiments, or "list" or "all"
+  std::string out = "runs/lab";
+  std::uint64_t seed = 0;
+  bool quick = false, force = false, json = false, quiet = false;
+};
+int lab(const LabArgs& args);
+/// What `names` may hold.
+std::vector<std::string> lab_names();
+
 int info(bool json);
 int gradcheck(const std::string& op, int order, bool json);
 int inspect(const std::string& path, bool json);

@@ -24,6 +24,17 @@ CLI::Validator number(const char* expected, bool (*ok)(double)) {
 const CLI::Validator above_zero = number("a number above 0", [](double v) { return v > 0; });
 const CLI::Validator not_negative = number("a number of at least 0", [](double v) { return v >= 0; });
 
+const CLI::Validator experiment(
+    [](std::string& text) {
+      std::string all;
+      for (const auto& name : lab_names()) {
+        if (name == text) return std::string();
+        all += (all.empty() ? "" : ", ") + name;
+      }
+      return "no experiment " + text + "; one of " + all;
+    },
+    "");
+
 void add_model_options(CLI::App& c, ModelArgs& m) {
   c.add_option("--model", m.model, "ncsn or mlp")->check(CLI::IsMember({"ncsn", "mlp"}))->capture_default_str();
   auto* run = c.add_option("--run", m.run, "run folder of stein train: its network, averaged weights and noise ladder")
@@ -111,6 +122,20 @@ int main(int argc, char** argv) {
   c->add_option("--grads", la.grads, "safetensors file for d loss / d parameter");
   c->add_flag("--json", la.json, "print one JSON object");
   on(c, [&] { return loss(la); });
+
+  LabArgs lab_args;
+  c = app.add_subcommand("lab", "Experiments on score matching: tables, pictures and a page of text each");
+  c->add_option("names", lab_args.names,
+                "experiments; or list, which says what there is; or all, which also binds a report")
+      ->required()
+      ->check(experiment);
+  c->add_option("--out", lab_args.out, "folder of the lab: each experiment leaves a folder in it");
+  c->add_option("--seed", lab_args.seed, "seed of all random numbers")->check(not_negative);
+  c->add_flag("--quick", lab_args.quick, "small numbers of everything, in seconds: to see that it works");
+  c->add_flag("--force", lab_args.force, "also run what was finished before with the same settings");
+  c->add_flag("--json", lab_args.json, "print one JSON object");
+  c->add_flag("--quiet", lab_args.quiet, "no progress bar");
+  on(c, [&] { return lab(lab_args); });
 
   bool info_json = false, check_json = false, inspect_json = false;
   c = app.add_subcommand("info", "What this machine and this build offer");

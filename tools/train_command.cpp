@@ -2,8 +2,6 @@
 // `stein train` and `stein sample`.
 #include <fmt/format.h>
 
-#include <atomic>
-#include <csignal>
 #include <filesystem>
 
 #include "smld/image.h"
@@ -13,26 +11,9 @@
 #include "tensor/error.h"
 #include "tensor/npy.h"
 #include "tools/commands.h"
+#include "tools/interrupt.h"
 
 namespace stein::tools {
-namespace {
-
-std::atomic<bool> interrupted{false};
-
-// The first Ctrl-C (or SIGTERM) asks for a clean end, the second ends at once.
-void on_signal(int number) {
-  interrupted = true;
-  std::signal(number, SIG_DFL);
-}
-
-void catch_signals() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-}
-
-constexpr int kInterrupted = 130;
-
-}  // namespace
 
 int train(const TrainArgs& args) {
   catch_signals();
@@ -76,7 +57,7 @@ int train(const TrainArgs& args) {
   smld::RunOptions options;
   options.minutes = args.minutes;
   options.progress = !args.quiet;
-  options.stop = &interrupted;
+  options.stop = &interrupted();
   if (trainer.run(options) == smld::RunResult::interrupted) {
     fmt::print(stderr, "interrupted and saved at step {}; continue with: stein train --resume {}\n", trainer.step(),
                folder);
@@ -97,7 +78,7 @@ int sample(const SampleArgs& args) {
   try {
     const Tensor images = smld::draw_samples(run.network, run.config, args.count,
                                              args.steps_per_level.value_or(run.config.steps_per_level), args.seed,
-                                             !args.quiet, &interrupted);
+                                             !args.quiet, &interrupted());
     if (type == ".npy")
       save_npy(args.out, images);
     else

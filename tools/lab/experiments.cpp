@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "tools/lab/experiments.h"
+
+namespace stein::tools {
+
+void inverse_1d(Lab& lab);
+
+const std::vector<Experiment>& experiments() {
+  static const std::vector<Experiment> table{
+      {"inverse-1d", "Inverse-transform sampling in one dimension", "1 s", inverse_1d},
+  };
+  return table;
+}
+
+}  // namespace stein::tools
