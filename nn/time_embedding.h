@@ -42,7 +42,8 @@ struct ConditionOptions {
       0;  ///< > 0: class labels 0 ... classes-1; label `classes` is the null label of classifier-free guidance
   std::int64_t features = 0;  ///< numbers in the features of t; 0: the network's choice
   std::int64_t width = 0;     ///< numbers in the embedding; 0: the network's choice
-  double fourier_scale = 16;  ///< deviation of the Fourier frequencies
+  double fourier_scale =
+      1;  ///< deviation of the Fourier frequencies: about 1 for points in the plane, 16 as published for images
 };
 
 /// The embedding of ConditionOptions. Parameters: time1, time2 (Linear: features -> width -> width, SiLU between), levels and
