@@ -12,8 +12,8 @@
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "smld/detail/estimators.h"
+#include "smld/detail/planner.h"
 #include "smld/detail/products.h"
-#include "smld/detail/ring.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -55,24 +55,15 @@ struct Run {
   std::int64_t width() const { return numel(x.shape().slice(1, x.rank())); }
 };
 
-struct Planned {
-  std::vector<detail::Ring> rings;
-  std::vector<detail::RingPlan> plans;
-};
-
-// The rings of s and the order for each; nothing when the graph is no sum of chains.
-std::optional<Planned> plan(const Run& run, const TraceOptions& o, std::string& why) {
-  if (!run.s.requires_grad() || run.batch() == 0) return Planned{};
-  const auto chains = detail::jacobian_chains(run.s, run.x, why);
-  if (!chains) return std::nullopt;
+// The plan for a named order; nothing, and why, when it does not apply.
+std::optional<detail::TracePlan> plan(const Run& run, const TraceOptions& o, std::string& why) {
   const Order order = o.method == TraceMethod::structured ? Order::structured
                       : o.method == TraceMethod::exact    ? Order::cheapest
                                                           : Order::merged;
-  Planned p;
-  for (const auto& c : *chains) {
-    p.rings.push_back(detail::close(c, run.width(), run.x.dtype()));
-    p.plans.push_back(detail::plan_ring(p.rings.back(), run.batch(), o.memory, order));
-    const auto left = p.rings.back().size() - static_cast<int>(p.plans.back().merged.size());
+  auto p = detail::plan_trace(run.s, run.x, o.memory, order, why);
+  if (!p) return std::nullopt;
+  for (std::size_t i = 0; i < p->rings.size(); ++i) {
+    const auto left = p->rings[i].size() - static_cast<int>(p->orders[i].merged.size());
     if ((o.method == TraceMethod::collapsed && left > 2) || (o.method == TraceMethod::cyclic && left < 3)) {
       why = fmt::format("a ring of {} nodes is left after the shared products", left);
       return std::nullopt;
@@ -86,14 +77,7 @@ Tensor zero_trace(const Run& run) { return zeros({run.batch()}, run.x.dtype()); 
 Tensor exact(const Score& f, const Run& run, const TraceOptions& o) {
   if (is_planned(o.method)) {
     std::string why;
-    if (const auto p = plan(run, o, why)) {
-      Tensor total;
-      for (std::size_t i = 0; i < p->rings.size(); ++i) {
-        const Tensor t = detail::contract(p->rings[i], p->plans[i], run.batch());
-        total = total.defined() ? total + t : t;
-      }
-      return total.defined() ? total : zero_trace(run);
-    }
+    if (const auto p = plan(run, o, why)) return p->contract(run.x);
     if (o.method != TraceMethod::exact)
       fail("trace", "a model to which the order applies", why, "use exact or chunked");
   }
@@ -129,19 +113,7 @@ Tensor trace(const Score& f, const Tensor& x, const TraceOptions& options) {
 std::string explain_trace(const Score& f, const Tensor& x, const TraceOptions& o) {
   const Run run(f, x);
   std::string why, text = fmt::format("batch {}, width {}\n", run.batch(), run.width());
-  if (const auto p = is_planned(o.method) ? plan(run, o, why) : std::nullopt) {
-    for (std::size_t i = 0; i < p->rings.size(); ++i) {
-      const auto& q = p->plans[i];
-      std::string ring;
-      for (int node = 0; node < p->rings[i].size(); ++node)
-        ring += fmt::format("{}{}{}", node ? " -> " : "", p->rings[i].width(node),
-                            p->rings[i].diagonals[static_cast<std::size_t>(node)].defined() ? " D" : "");
-      text += fmt::format("chain {}: {}: {}; {:.3g} shared + {:.3g} multiply-adds, {:.3g} MB", i, ring, q.order,
-                          q.shared_flops, q.sample_flops, q.bytes / 1e6);
-      text += q.rows ? fmt::format(", {} rows at a time\n", q.rows) : "\n";
-    }
-    return text;
-  }
+  if (const auto p = is_planned(o.method) ? plan(run, o, why) : std::nullopt) return text + p->explain();
   const auto rows = o.method == TraceMethod::naive ? 1 : detail::rows_at_once(run.s, run.x, o.memory);
   return text + fmt::format("{}{} vector-Jacobian products, {} at a time\n",
                             why.empty() ? "" : "not a sum of chains, for " + why + "; ", run.width(), rows);

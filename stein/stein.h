@@ -42,6 +42,7 @@
 #include "smld/image.h"
 #include "smld/inverse_transform.h"
 #include "smld/ladder.h"
+#include "smld/laplacian.h"
 #include "smld/likelihood.h"
 #include "smld/losses.h"
 #include "smld/metrics.h"
