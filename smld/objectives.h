@@ -83,7 +83,7 @@ struct DsmOptions {
 /// Denoising, 1/2 E |s(x~) - grad log q(x~ - x)|^2, x~ = x + u: the explicit loss at the smoothed density plus a constant (Vincent).
 Objective dsm(DsmOptions options = {});
 /// Denoising by Gaussian noise, +z and -z together, less its constant; see antithetic_terms. Its minimum is -1/2 E |grad log q|^2, q the
-/// smoothed density, up to O(sigma^2).
+/// smoothed density. Throws Error unless sigma > 0.
 Objective antithetic_dsm(double sigma);
 /// E |ds/dx|_F^2, from all d rows of the Jacobian.
 Objective gradient_penalty();
