@@ -13,7 +13,7 @@
 namespace stein::smld {
 namespace {
 
-using detail::Series;
+using charts::Series;
 using Column = std::vector<double>;
 
 void same_length(const char* op, std::initializer_list<std::size_t> lengths) {

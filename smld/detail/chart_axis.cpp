@@ -6,7 +6,7 @@
 
 #include "smld/detail/chart_data.h"
 
-namespace stein::smld::detail {
+namespace stein::smld::charts {
 namespace {
 
 // 1, 2 or 5 times a power of ten, at least `raw`.
@@ -36,11 +36,12 @@ std::string log_text(int digit, int e) {
 }
 
 void linear_ticks(std::vector<Tick>& to, const Range& r, double low, double high, int wanted) {
-  const double step = nice_step((high - low) / std::max(wanted, 2));
+  double step = nice_step((high - low) / std::max(wanted, 2));
+  if (std::floor(high / step) - std::ceil(low / step) < 2) step = nice_step(step / 2.6);  // fewer than three
   const double first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
   for (double k = first; k <= last && to.size() < 100; ++k) {
-    const double v = k == 0 ? 0 : k * step;
-    to.push_back({r.part(v), tick_text(v, step)});
+    const double v = k == 0 ? 0 : k * step, part = r.part(v);
+    if (part > -1e-6 && part < 1 + 1e-6) to.push_back({part, tick_text(v, step)});
   }
 }
 
@@ -122,4 +123,4 @@ double text_width(std::string_view text, double size) {
   return ems * size;
 }
 
-}  // namespace stein::smld::detail
+}  // namespace stein::smld::charts

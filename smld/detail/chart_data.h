@@ -10,7 +10,7 @@
 
 #include "smld/chart.h"
 
-namespace stein::smld::detail {
+namespace stein::smld::charts {
 
 struct Series {
   enum class Kind : std::uint8_t { line, band, errors, scatter, bars, arrows, contours, heatmap, horizontal, vertical };
@@ -74,12 +74,12 @@ void draw_key(std::string& to, const Series& s, double x, double y);
 /// stroke or fill attribute, with the class that pages restyle where the colour is black.
 std::string paint(const char* attribute, const std::string& color);
 
-}  // namespace stein::smld::detail
+}  // namespace stein::smld::charts
 
 struct stein::smld::Panel::Data {
   std::string title, note;
   Axis x, y;
   bool equal = false;
-  std::vector<detail::Series> series;
+  std::vector<charts::Series> series;
   std::size_t colors = 0;  // taken from the palette
 };

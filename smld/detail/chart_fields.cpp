@@ -9,7 +9,7 @@
 #include "smld/detail/chart_data.h"
 #include "smld/image.h"
 
-namespace stein::smld::detail {
+namespace stein::smld::charts {
 namespace {
 
 // Viridis (N. Smith and S. van der Walt for Matplotlib 1.5, CC0), every sixteenth of its range; straight lines between are within
@@ -165,4 +165,4 @@ void draw_arrows(std::string& to, const Series& s, const Area& a) {
         path, paint("stroke", s.style.color), s.style.width, s.style.opacity);
 }
 
-}  // namespace stein::smld::detail
+}  // namespace stein::smld::charts

@@ -12,10 +12,10 @@
 namespace stein::smld {
 namespace {
 
-using detail::Area;
-using detail::Range;
-using detail::Series;
-using detail::Tick;
+using charts::Area;
+using charts::Range;
+using charts::Series;
+using charts::Tick;
 using Kind = Series::Kind;
 
 constexpr double kText = 12, kSmall = 11, kTitle = 13, kLine = 17, kPad = 10, kBar = 12;
@@ -30,7 +30,7 @@ std::vector<std::string> wrapped(const std::string& text, double size, double wi
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
     const std::string word = text.substr(at, end - at);
-    if (!lines.back().empty() && detail::text_width(lines.back() + " " + word, size) > width) lines.emplace_back();
+    if (!lines.back().empty() && charts::text_width(lines.back() + " " + word, size) > width) lines.emplace_back();
     lines.back() += (lines.back().empty() ? "" : " ") + word;
     at = end + 1;
   }
@@ -94,7 +94,7 @@ Range range_of(const Panel::Data& p, bool along_x) {
 }
 
 std::vector<Tick> ticks_of(const Axis& axis, const Range& range, double pixels, double each) {
-  if (axis.names.empty()) return detail::ticks_of(range, std::max(2, static_cast<int>(pixels / each)));
+  if (axis.names.empty()) return charts::ticks_of(range, std::max(2, static_cast<int>(pixels / each)));
   std::vector<Tick> t;
   for (std::size_t i = 0; i < axis.names.size(); ++i) t.push_back({range.part(static_cast<double>(i)), axis.names[i]});
   return t;
@@ -102,7 +102,7 @@ std::vector<Tick> ticks_of(const Axis& axis, const Range& range, double pixels, 
 
 double widest(const std::vector<Tick>& ticks) {
   double w = 0;
-  for (const auto& t : ticks) w = std::max(w, detail::text_width(t.label, kSmall));
+  for (const auto& t : ticks) w = std::max(w, charts::text_width(t.label, kSmall));
   return w;
 }
 
@@ -119,7 +119,7 @@ void put_text(std::string& to, double x, double y, const std::string& text, cons
       t.bold ? " font-weight=\"600\"" : "",
       t.turn == 0 ? fmt::format("x=\"{:.1f}\" y=\"{:.1f}\"", x, y)
                   : fmt::format("transform=\"translate({:.1f},{:.1f}) rotate({})\"", x, y, t.turn),
-      detail::escape_xml(text));
+      charts::escape_xml(text));
 }
 
 // Rows of keys and labels from y on; returns where they end. Without `to` only the height is found.
@@ -128,10 +128,10 @@ double legend(std::string* to, const Panel::Data& p, double left, double right, 
   bool any = false;
   for (const auto& s : p.series) {
     if (s.label.empty() || s.kind == Kind::heatmap) continue;
-    const double w = 28 + detail::text_width(s.label, kSmall);
+    const double w = 28 + charts::text_width(s.label, kSmall);
     if (any && x + w > right) x = left, y += kLine;
     if (to) {
-      detail::draw_key(*to, s, x, y + 2);
+      charts::draw_key(*to, s, x, y + 2);
       put_text(*to, x + 26, y + 12, s.label, {.size = kSmall});
     }
     x += w + 12;
@@ -141,21 +141,21 @@ double legend(std::string* to, const Panel::Data& p, double left, double right, 
 }
 
 void color_bar(std::string& to, const Series& s, double x, double top, double height) {
-  const Range range = detail::color_range(s);
+  const Range range = charts::color_range(s);
   constexpr std::int64_t kSteps = 128;
   Tensor strip = empty({3, kSteps, 1}, u8);
   auto* p = strip.mutable_data<std::uint8_t>();
   for (std::int64_t i = 0; i < kSteps; ++i)
     for (std::int64_t k = 0; k < 3; ++k)
       p[k * kSteps + i] =
-          detail::map_color(1 - (static_cast<double>(i) + 0.5) / kSteps, s.heat.diverging)[static_cast<std::size_t>(k)];
+          charts::map_color(1 - (static_cast<double>(i) + 0.5) / kSteps, s.heat.diverging)[static_cast<std::size_t>(k)];
   put(to,
       "<image x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{:.1f}\" preserveAspectRatio=\"none\" href=\"{}\"/>\n", x,
-      top, kBar, height, detail::data_uri(strip));
+      top, kBar, height, charts::data_uri(strip));
   put(to,
       "<rect class=\"rule\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{:.1f}\" fill=\"none\" stroke=\"#888\"/>\n",
       x, top, kBar, height);
-  for (const auto& t : detail::ticks_of(range, std::max(2, static_cast<int>(height / 40)))) {
+  for (const auto& t : charts::ticks_of(range, std::max(2, static_cast<int>(height / 40)))) {
     const double y = top + (1 - t.part) * height;
     if (t.label.empty()) continue;
     put(to, "<path class=\"rule\" d=\"M{:.1f} {:.1f}h4\" stroke=\"#888\"/>", x + kBar, y);
@@ -164,7 +164,7 @@ void color_bar(std::string& to, const Series& s, double x, double top, double he
 }
 
 double color_bar_width(const Series& s, double height) {
-  return kBar + 12 + widest(detail::ticks_of(detail::color_range(s), std::max(2, static_cast<int>(height / 40)))) +
+  return kBar + 12 + widest(charts::ticks_of(charts::color_range(s), std::max(2, static_cast<int>(height / 40)))) +
          (s.label.empty() ? 6 : kLine + 6);
 }
 
@@ -227,7 +227,7 @@ void draw_panel(std::string& to, const Panel::Data& p, double x0, double y0, dou
 
   put(to, "<svg x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" overflow=\"hidden\">\n", left, top,
       area.width, area.height);
-  for (const auto& s : p.series) detail::draw_series(to, s, area);
+  for (const auto& s : p.series) charts::draw_series(to, s, area);
   to += "</svg>\n";
   put(to,
       "<rect class=\"rule\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"none\" "

@@ -8,7 +8,7 @@
 
 #include "smld/detail/chart_data.h"
 
-namespace stein::smld::detail {
+namespace stein::smld::charts {
 namespace {
 
 template <class... T>
@@ -194,4 +194,4 @@ void draw_key(std::string& to, const Series& s, double x, double y) {
   }
 }
 
-}  // namespace stein::smld::detail
+}  // namespace stein::smld::charts

@@ -102,7 +102,7 @@ void Lab::figure(const std::string& file, const smld::Chart& chart, const std::s
 void Lab::image(const std::string& file, const Tensor& picture, const std::string& caption, std::int64_t width) {
   const Tensor large = smld::enlarge(picture, width);
   write(file, ".png", smld::encode_png(large));
-  blocks_.push_back({Block::Kind::image, caption, file, smld::detail::data_uri(large), {}, {}});
+  blocks_.push_back({Block::Kind::image, caption, file, smld::charts::data_uri(large), {}, {}});
 }
 
 bool Lab::check(const std::string& what, double measured, double truth, double allowed) {
