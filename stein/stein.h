@@ -35,6 +35,7 @@
 #include "smld/data/batch.h"
 #include "smld/data/dataset.h"
 #include "smld/data/mixture.h"
+#include "smld/data/toys.h"
 #include "smld/diffusion_samplers.h"
 #include "smld/energy.h"
 #include "smld/gaussian_fit.h"
