@@ -92,6 +92,11 @@ Objective implicit(TraceOptions options) {
   });
 }
 
+Objective implicit_energy(LaplacianOptions options) {
+  return one_density(
+      [options](const Energy& f, const Tensor& x, Generator&) { return implicit_energy_terms(f, x, options); });
+}
+
 Objective hutchinson(ProbeLaw law, std::int64_t probes) {
   return implicit({.method = TraceMethod::hutchinson, .law = law, .probes = probes});
 }

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "smld/energy.h"
+#include "smld/laplacian.h"
 #include "smld/losses.h"
 #include "smld/noise.h"
 #include "smld/sde.h"
@@ -59,6 +60,9 @@ Objective explicit_score_matching(Score true_score);
 Objective implicit(TraceOptions options = {});
 /// The same with Hutchinson's estimate of the trace from `probes` probes of the named law: SSM-VR by another name.
 Objective hutchinson(ProbeLaw law = ProbeLaw::rademacher, std::int64_t probes = 1);
+/// The implicit loss of an energy f, E [1/2 |grad f|^2 - Laplacian f], the Laplacian by the methods of laplacian.h: what
+/// of_energy(implicit()) is, for less. The model is an ENERGY.
+Objective implicit_energy(LaplacianOptions options = {});
 
 /// Law and number of the probes, redrawn for every batch and sample; all laws have E[v v^T] = I.
 struct Probes {

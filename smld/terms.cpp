@@ -95,6 +95,11 @@ Terms implicit_terms(const Score& score, const Tensor& x, const TraceOptions& op
   return {{kHalfSquare, half_square(s)}, {kTrace, trace}};
 }
 
+Terms implicit_energy_terms(const Energy& energy, const Tensor& x, const LaplacianOptions& options) {
+  const EnergyTerms e = energy_terms(energy, x, options);
+  return {{kHalfSquare, half_square(e.gradient)}, {kTrace, neg(e.laplacian)}};
+}
+
 Terms ssm_terms(const Score& score, const Tensor& x, const Tensor& v) {
   const Products p("ssm_loss", score, x, v);
   return {{kSlice, p.average(0.5 * square(p.dot(p.s, v)))}, {kTrace, p.trace()}};

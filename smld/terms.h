@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "smld/energy.h"
+#include "smld/laplacian.h"
 #include "smld/losses.h"
 #include "smld/sde.h"
 #include "smld/trace.h"
@@ -29,6 +30,8 @@ Tensor total(const Terms& terms);
 Terms explicit_terms(const Score& score, const Tensor& x, const Tensor& target);
 /// 1/2 |s|^2 + tr ds/dx, the trace by any method of trace.h.
 Terms implicit_terms(const Score& score, const Tensor& x, const TraceOptions& options = {});
+/// 1/2 |grad f|^2 - Laplacian f of an energy f: the same for s = -grad f.
+Terms implicit_energy_terms(const Energy& energy, const Tensor& x, const LaplacianOptions& options = {});
 /// 1/2 (v^T s)^2 + v^T (ds/dx) v, averaged over the m probes.
 Terms ssm_terms(const Score& score, const Tensor& x, const Tensor& v);
 /// 1/2 |s|^2 + v^T (ds/dx) v, averaged over the m probes.

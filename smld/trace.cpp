@@ -114,9 +114,27 @@ std::string explain_trace(const Score& f, const Tensor& x, const TraceOptions& o
   const Run run(f, x);
   std::string why, text = fmt::format("batch {}, width {}\n", run.batch(), run.width());
   if (const auto p = is_planned(o.method) ? plan(run, o, why) : std::nullopt) return text + p->explain();
+  if (!run.s.requires_grad()) return text + "the model does not depend on x: 0\n";
+  const auto cost = detail::product_cost(run.s, run.x);
+  const auto evaluations = [&](std::int64_t count, const char* what, std::int64_t at_once) {
+    return fmt::format("{} {}, {} at a time; {:.3g} multiply-adds, {:.3g} MB\n", count, what, at_once,
+                       static_cast<double>(count) * cost.flops, static_cast<double>(at_once) * cost.bytes / 1e6);
+  };
+  const char* const product = "vector-Jacobian products";
+  switch (o.method) {
+    case TraceMethod::hutchinson:
+    case TraceMethod::hutchpp:
+    case TraceMethod::xtrace:
+      return text + "estimate: " + evaluations(o.probes, product, o.probes);
+    case TraceMethod::fd:
+      return text + "estimate: " + evaluations(2 * o.probes, "evaluations of the model", 1);
+    default:
+      break;
+  }
+  if (!why.empty() && o.method != TraceMethod::exact)
+    fail("trace", "a model to which the order applies", why, "use exact or chunked");
   const auto rows = o.method == TraceMethod::naive ? 1 : detail::rows_at_once(run.s, run.x, o.memory);
-  return text + fmt::format("{}{} vector-Jacobian products, {} at a time\n",
-                            why.empty() ? "" : "not a sum of chains, for " + why + "; ", run.width(), rows);
+  return text + (why.empty() ? "" : "not a sum of chains, for " + why + "; ") + evaluations(run.width(), product, rows);
 }
 
 }  // namespace stein::smld

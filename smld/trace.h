@@ -58,7 +58,7 @@ struct TraceOptions {
 std::pair<Tensor, Tensor> value_and_trace(const Score& f, const Tensor& x, const TraceOptions& options = {});
 Tensor trace(const Score& f, const Tensor& x, const TraceOptions& options = {});
 
-/// What `trace` does for an exact method: chains, orders, multiply-adds and bytes, in words.
+/// What `trace` does, in words: chains and the order chosen for each, or products; multiply-adds and bytes of one evaluation.
 std::string explain_trace(const Score& f, const Tensor& x, const TraceOptions& options = {});
 
 }  // namespace stein::smld

@@ -64,6 +64,16 @@ int lab(const LabArgs& args);
 /// What `names` may hold.
 std::vector<std::string> lab_names();
 
+struct TraceArgs {
+  ModelArgs model;
+  std::string input, level, out, method = "exact", law = "rademacher";
+  std::int64_t probes = 1, memory_mb = 1024;
+  std::uint64_t seed = 0;
+  double step = 0.1;
+  bool explain = false, json = false;
+};
+int trace(TraceArgs args);
+
 int info(bool json);
 int gradcheck(const std::string& op, int order, bool json);
 int inspect(const std::string& path, bool json);

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "nn/energy_mlp.h"
 #include "nn/mlp.h"
 #include "nn/ncsn.h"
 #include "ops/ops.h"
+#include "smld/energy.h"
 #include "smld/trained.h"
 #include "tensor/npy.h"
 
@@ -32,9 +34,16 @@ Model load_model(ModelArgs& args) {
     m.module = network;
     return network;
   };
-  if (args.model == "mlp") {
-    if (args.sizes.size() < 2)
-      fail("mlp", "--sizes with at least two numbers, for example 2,128,128,2", std::to_string(args.sizes.size()));
+  if (args.model != "ncsn" && args.sizes.size() < 2)
+    fail(args.model.c_str(), "--sizes with at least two numbers, for example 2,128,128,2",
+         std::to_string(args.sizes.size()));
+  if (args.model == "energy") {
+    if (args.sizes.back() != 1)
+      fail("energy", "--sizes that end with 1, the energy", std::to_string(args.sizes.back()));
+    auto net = finish(std::make_shared<nn::EnergyMLP>(
+        args.sizes.front(), std::vector(args.sizes.begin() + 1, args.sizes.end() - 1), args.activation, generator));
+    m.score = smld::score_of(smld::LevelEnergy([net](const Tensor& x, const Tensor&) { return (*net)(x); }));
+  } else if (args.model == "mlp") {
     auto net = finish(std::make_shared<nn::MLP>(args.sizes, args.activation, generator));
     m.score = [net](const Tensor& x, const Tensor&) { return (*net)(x); };
   } else {
@@ -48,7 +57,7 @@ Model load_model(ModelArgs& args) {
 Tensor read_array(const std::string& path, DType dtype) { return load_npy(path).to(dtype); }
 
 Tensor read_levels(const std::string& path, const ModelArgs& args, std::int64_t batch) {
-  if (args.model == "mlp") return {};
+  if (args.model != "ncsn") return {};
   if (path.empty()) fail("ncsn", "--level y.npy, the noise level of each input", "none");
   const Tensor y = load_npy(path);
   if (y.shape() != Shape{batch} || y.dtype() != i64)

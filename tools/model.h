@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The networks of `stein score` and `stein loss`.
+// The networks of `stein score`, `stein loss` and `stein trace`.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace stein::tools {
 
 struct Model {
   std::shared_ptr<const nn::Module> module;
-  smld::LevelScore score;  ///< an MLP ignores the level
+  smld::LevelScore score;  ///< an MLP or an energy ignores the level
   DType dtype;
 };
 

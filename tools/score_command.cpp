@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 
 void print(const Json& j) { fmt::print("{}\n", j.dump()); }
 
-// Loss of an MLP: x as it is, or perturbed by sigma z.
+// Loss of an MLP or an energy: x as it is, or perturbed by sigma z.
 Tensor mlp_loss(const LossArgs& args, const Model& m, const Tensor& clean, const Tensor& z, const Tensor& v) {
   const smld::Score s = [&](const Tensor& x) { return m.score(x, {}); };
   if (z.defined() != args.sigma.has_value())
@@ -89,7 +89,7 @@ int loss(LossArgs args) {
   if ((args.name == "ssm" || args.name == "ssm-vr") && !v.defined())
     fail("loss", "--probe v.npy for " + args.name, "none");
   const Tensor y = read_levels(args.level, args.model, x.size(0));
-  const Tensor value = args.model.model == "mlp" ? mlp_loss(args, m, x, z, v) : ncsn_loss(args, m, x, y, z, v);
+  const Tensor value = args.model.model == "ncsn" ? ncsn_loss(args, m, x, y, z, v) : mlp_loss(args, m, x, z, v);
   if (!args.grads.empty()) {
     const auto parameters = m.module->named_parameters();
     Tensors inputs;

@@ -36,7 +36,9 @@ const CLI::Validator experiment(
     "");
 
 void add_model_options(CLI::App& c, ModelArgs& m) {
-  c.add_option("--model", m.model, "ncsn or mlp")->check(CLI::IsMember({"ncsn", "mlp"}))->capture_default_str();
+  c.add_option("--model", m.model, "ncsn, mlp, or energy: the score is minus the gradient of an MLP")
+      ->check(CLI::IsMember({"ncsn", "mlp", "energy"}))
+      ->capture_default_str();
   auto* run = c.add_option("--run", m.run, "run folder of stein train: its network, averaged weights and noise ladder")
                   ->check(CLI::ExistingDirectory);
   c.add_option("--weights", m.weights, "safetensors file with the parameters under PyTorch's names")
@@ -48,8 +50,9 @@ void add_model_options(CLI::App& c, ModelArgs& m) {
   c.add_option("--channels", m.channels, "ncsn: channels of the images")->capture_default_str();
   c.add_option("--ngf", m.ngf, "ncsn: base number of feature maps")->capture_default_str();
   c.add_option("--levels", m.levels, "ncsn: noise levels")->capture_default_str();
-  c.add_option("--sizes", m.sizes, "mlp: layer sizes, for example 2,128,128,2")->delimiter(',');
-  c.add_option("--activation", m.activation, "mlp: tanh, softplus, silu, elu, gelu, gelu-tanh or relu")
+  c.add_option("--sizes", m.sizes, "mlp, energy: layer sizes, for example 2,128,128,2; of an energy the last is 1")
+      ->delimiter(',');
+  c.add_option("--activation", m.activation, "mlp, energy: tanh, softplus, silu, elu, gelu, gelu-tanh or relu")
       ->capture_default_str();
 }
 
@@ -118,10 +121,32 @@ int main(int argc, char** argv) {
   c->add_option("--probe", la.probe, "v, .npy of the shape of x, for ssm and ssm-vr")->check(CLI::ExistingFile);
   c->add_option("--sigma-max", la.sigma_max, "ncsn: largest sigma of the geometric ladder");
   c->add_option("--sigma-min", la.sigma_min, "ncsn: smallest sigma");
-  c->add_option("--sigma", la.sigma, "mlp: level of the noise")->check(above_zero);
+  c->add_option("--sigma", la.sigma, "mlp, energy: level of the noise")->check(above_zero);
   c->add_option("--grads", la.grads, "safetensors file for d loss / d parameter");
   c->add_flag("--json", la.json, "print one JSON object");
   on(c, [&] { return loss(la); });
+
+  TraceArgs tr;
+  c = app.add_subcommand("trace", "Traces of a score network's Jacobian at given inputs, exact or estimated");
+  add_model_options(*c, tr.model);
+  c->add_option("--input", tr.input, "x, .npy: (B, D) or (B, C, H, W)")->required()->check(CLI::ExistingFile);
+  c->add_option("--level", tr.level, "ncsn: y, .npy: (B) integers, 0 = largest sigma")->check(CLI::ExistingFile);
+  c->add_option("--method", tr.method,
+                "exact (planned), or naive, chunked, structured, collapsed, cyclic; estimates: "
+                "hutchinson, hutch++, xtrace, fd")
+      ->check(CLI::IsMember(
+          {"exact", "naive", "chunked", "structured", "collapsed", "cyclic", "hutchinson", "hutch++", "xtrace", "fd"}));
+  c->add_option("--law", tr.law, "estimates: law of the probes, all with covariance I")
+      ->check(CLI::IsMember({"gaussian", "rademacher", "sphere", "orthogonal"}));
+  c->add_option("--probes", tr.probes, "estimates: products with the Jacobian for each sample")->check(above_zero);
+  c->add_option("--seed", tr.seed, "estimates: seed of the probes")->check(not_negative);
+  c->add_option("--step", tr.step, "fd: length of the displacement of x")->check(above_zero);
+  c->add_option("--memory", tr.memory_mb, "exact methods: megabytes that the results of a chunk may take")
+      ->check(above_zero);
+  c->add_option("--out", tr.out, ".npy file for the traces, (B)");
+  c->add_flag("--explain", tr.explain, "print the plan with multiply-adds and bytes");
+  c->add_flag("--json", tr.json, "print one JSON object");
+  on(c, [&] { return trace(tr); });
 
   LabArgs lab_args;
   c = app.add_subcommand("lab", "Experiments on score matching: tables, pictures and a page of text each");

@@ -2,6 +2,7 @@
 #include "smld/detail/products.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "autograd/calculus/checkpoint.h"
 #include "autograd/grad.h"
@@ -28,16 +29,31 @@ Tensor over_rows(const Tensor& t) {
 
 }  // namespace
 
-std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory) {
+ProductCost product_cost(const Tensor& s, const Tensor& x) {
   const Edge from = edge_of(s), to = edge_of(x);
   const Walk walk({&from, 1}, {&to, 1});
-  double bytes = 0;
-  for (int i = 0; i < walk.size(); ++i)
-    if (walk.reaches(i))
-      for (const auto& o : walk.node(i).outputs) bytes += static_cast<double>(numel(o.shape)) * 8;
+  ProductCost cost{0, 0};
+  for (int i = 0; i < walk.size(); ++i) {
+    const Node& node = walk.node(i);
+    if (!walk.reaches(i)) continue;
+    for (const auto& o : node.outputs)
+      cost.bytes += static_cast<double>(numel(o.shape)) * static_cast<double>(size_of(o.dtype));
+    if (walk.is_end(i)) continue;
+    const std::string_view name = node.name();
+    auto each = 1.0;
+    if (name == "matmul") each = static_cast<double>(node.inputs[0].shape[-1]);
+    if (name.starts_with("conv") && node.inputs.size() > 1 && node.inputs[1].shape.rank() > 1)  // weight (out, in, ...)
+      each = static_cast<double>(numel(node.inputs[1].shape)) / static_cast<double>(node.inputs[1].shape[0]);
+    cost.flops += each * static_cast<double>(numel(node.outputs[0].shape));
+  }
+  return cost;
+}
+
+std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory) {
   const auto d = numel(x.shape().slice(1, x.rank()));
-  return std::clamp<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(memory) / (2 * bytes + 1)), 1,
-                                  std::max<std::int64_t>(d, 1));
+  return std::clamp<std::int64_t>(
+      static_cast<std::int64_t>(static_cast<double>(memory) / (2 * product_cost(s, x).bytes + 1)), 1,
+      std::max<std::int64_t>(d, 1));
 }
 
 Tensor trace_by_products(const Score& f, const Tensor& s, const Tensor& x, std::int64_t rows, bool replay) {

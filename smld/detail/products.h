@@ -6,6 +6,14 @@
 
 namespace stein::smld::detail {
 
+/// What one vector-Jacobian product with all samples takes.
+struct ProductCost {
+  double
+      flops;  ///< multiply-adds of the matrix products and convolutions between x and s; other ops count their results
+  double bytes;  ///< of the results between x and s
+};
+ProductCost product_cost(const Tensor& s, const Tensor& x);
+
 /// How many products fit into `memory` bytes at a time, judged by the results that lie between x and s.
 std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory);
 
