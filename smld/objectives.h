@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "smld/energy.h"
+#include "smld/guidance.h"
 #include "smld/laplacian.h"
 #include "smld/losses.h"
 #include "smld/noise.h"
@@ -120,22 +121,19 @@ Objective sde(const Sde& sde, SdeOptions options = {});
 
 // ---- labels ----
 
-/// x (B, ...), t as above, label (B) i64 -> score or noise.
-using LabelledModel = std::function<Tensor(const Tensor& x, const Tensor& t, const Tensor& label)>;
+/// The model is called as model(x, t, label (B) i64) and returns a score or noise, as its objective says.
 using LabelledObjective =
-    std::function<Loss(const LabelledModel& model, const Tensor& x, const Tensor& label, Generator& generator)>;
-/// For classifier-free guidance (Ho and Salimans 2022): the label of each sample is replaced by `null_label` with probability `drop`
+    std::function<Loss(const ConditionalScore& model, const Tensor& x, const Tensor& label, Generator& generator)>;
+/// For classifier_free_guidance (guidance.h; Ho and Salimans 2022): the label of each sample is replaced by `null_label` with probability `drop`
 /// (0.1 to 0.2 is common). Throws Error unless 0 <= drop <= 1.
 LabelledObjective label_dropped(Objective objective, std::int64_t null_label, double drop = 0.1);
 
-/// x (B, ...), t -> logits (B, classes).
-using Classifier = LevelScore;
 using ClassifierObjective =
-    std::function<Loss(const Classifier& model, const Tensor& x, const Tensor& label, Generator& generator)>;
+    std::function<Loss(const NoisyClassifier& model, const Tensor& x, const Tensor& label, Generator& generator)>;
 
 namespace objective {
 
-/// Cross-entropy of a classifier on noisy data, which guides sampling by grad log p(label | x_t). Labels (B) i64. Noise: one sigma (0:
+/// Cross-entropy of a classifier's logits on noisy data, for classifier_guidance. Labels (B) i64. Noise: one sigma (0:
 /// none), t undefined; a ladder, t the level; DDPM, t the step; an SDE, t uniform in [1e-5, 1).
 ClassifierObjective classifier(double sigma);
 ClassifierObjective classifier(Tensor ladder);

@@ -16,7 +16,7 @@ struct Noisy {
 /// A classifier's objective from noisy(x, generator).
 template <class Perturb>
 ClassifierObjective on(Perturb noisy) {
-  return [noisy](const Classifier& model, const Tensor& x, const Tensor& label, Generator& g) {
+  return [noisy](const NoisyClassifier& model, const Tensor& x, const Tensor& label, Generator& g) {
     const Noisy at = noisy(x, g);
     return loss_of(classifier_terms(model(at.x, at.t), label));
   };
@@ -30,8 +30,8 @@ Tensor perturbed(const Kernel& k, const Tensor& x, Generator& g) {
 
 LabelledObjective label_dropped(Objective objective, std::int64_t null_label, double drop) {
   if (!(drop >= 0 && drop <= 1)) fail("label_dropped", "a probability", std::to_string(drop));
-  return [o = std::move(objective), null_label, drop](const LabelledModel& model, const Tensor& x, const Tensor& label,
-                                                      Generator& g) {
+  return [o = std::move(objective), null_label, drop](const ConditionalScore& model, const Tensor& x,
+                                                      const Tensor& label, Generator& g) {
     if (label.shape() != Shape{x.size(0)} || label.dtype() != i64)
       fail("label_dropped", "a label i64 for each of " + std::to_string(x.size(0)) + " samples", describe(label));
     const Tensor out = uniform(label.shape(), g, 0, 1, f64) < drop;

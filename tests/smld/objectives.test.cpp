@@ -72,6 +72,8 @@ std::vector<Row> rows(const Linear& m) {
       {"implicit", objective::implicit(), ism},
       {"implicit, naive", objective::implicit({.method = TraceMethod::naive}), ism},
       {"implicit, hutch++", objective::implicit({.method = TraceMethod::hutchpp, .probes = 3}), ism},
+      {"implicit, xtrace", objective::implicit({.method = TraceMethod::xtrace, .probes = 4}), ism},
+      {"implicit, fd", objective::implicit({.method = TraceMethod::fd}), ism},
       {"ssm, gaussian", objective::ssm({ProbeLaw::gaussian}), ism},
       {"ssm, rademacher, 3", objective::ssm({ProbeLaw::rademacher, 3}), ism},
       {"ssm, sphere", objective::ssm({ProbeLaw::sphere}), ism},
@@ -99,7 +101,7 @@ std::vector<Row> rows(const Linear& m) {
   r.push_back({"dsm, mixture", objective::dsm({mixture_noise(q)}), mixture});
   r.push_back({"dsm, mixture, scaled", objective::dsm({mixture_noise(q), true}), mixture * trace_of(second) / 3});
 
-  const Tensor ladder = geometric_ladder(2, 0.1, 4, f64);
+  const Tensor ladder = geometric_ladder(1, 0.1, 4, f64);
   double ncsn = 0, sliced = 0;
   for (double sigma : ladder.to_vector<double>()) {
     sliced += sigma * sigma * m.implicit(1, sigma * sigma) / 4;

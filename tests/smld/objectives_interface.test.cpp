@@ -153,7 +153,8 @@ TEST_CASE("weighted sums share the batch and keep the parts") {
 namespace {
 
 // Labels are components; p(label | x_t) is known, so cross-entropy is least there.
-void check_classifier(const ClassifierObjective& o, const Classifier& truth, const Tensor& x, const Tensor& label) {
+void check_classifier(const ClassifierObjective& o, const NoisyClassifier& truth, const Tensor& x,
+                      const Tensor& label) {
   const auto losses = [&](double theta, const std::function<Tensor(const Tensor&)>& h) {
     Generator g(8);
     return o([&](const Tensor& y, const Tensor& t) { return truth(y, t) + theta * h(y); }, x, label, g).per_sample;
@@ -209,7 +210,7 @@ TEST_CASE("a classifier on noisy data learns p(label | x_t)") {
   check_classifier(
       objective::classifier(sde), [&](const Tensor& y, const Tensor& t) { return at(y, sde.kernel(t, 2)); }, x, label);
   // no noise, even odds: log 3
-  const Classifier even = [](const Tensor& y, const Tensor&) { return zeros({y.size(0), 3}, f64); };
+  const NoisyClassifier even = [](const Tensor& y, const Tensor&) { return zeros({y.size(0), 3}, f64); };
   CHECK(objective::classifier(0.0)(even, x, label, g).value.item() == Approx(std::log(3)));
 }
 
