@@ -5,11 +5,13 @@ namespace stein::tools {
 
 void energy(Lab& lab);
 void inverse_1d(Lab& lab);
+void penalty(Lab& lab);
 
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> table{
       {"inverse-1d", "Inverse-transform sampling in one dimension", "1 s", inverse_1d},
       {"energy", "An energy network beside a score network", "40 s", energy},
+      {"penalty", "The gradient penalty and the Lipschitz constant", "60 s", penalty},
   };
   return table;
 }

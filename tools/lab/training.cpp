@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tools/lab/fit.h"
+#include "tools/lab/training.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,15 +17,15 @@ Tensor draw_rows(const Tensor& data, std::int64_t count, Generator& generator) {
   return index_select(data, 0, minimum(u, static_cast<double>(n - 1)).to(i64));
 }
 
-Fit fit(const Lab& lab, const std::string& label, const nn::Module& network, const Tensor& data,
-        const std::function<Tensor(const Tensor& x, Generator& generator)>& loss, Generator& generator,
-        const FitOptions& options) {
+Training train_on(const Lab& lab, const std::string& label, const nn::Module& network, const Tensor& data,
+                  const std::function<Tensor(const Tensor& x, Generator& generator)>& loss, Generator& generator,
+                  const TrainingOptions& options) {
   const Tensors parameters = network.parameters();
   nn::Adam adam(network, {.lr = options.lr});
   const auto schedule = nn::Schedule::cosine(options.steps);
   Work work(lab, label, options.steps);
   std::vector<double> times;
-  Fit result;
+  Training result;
   const std::int64_t last = std::max<std::int64_t>(1, options.steps / 10);
   for (std::int64_t step = 0; step < options.steps; ++step) {
     if (options.watch) options.watch(step);

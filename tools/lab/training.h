@@ -10,22 +10,22 @@
 
 namespace stein::tools {
 
-struct FitOptions {
+struct TrainingOptions {
   std::int64_t steps = 2000, batch = 256;
   double lr = 5e-3;
   /// Before update number `step`, and once after the last.
   std::function<void(std::int64_t step)> watch{};
 };
 
-struct Fit {
+struct Training {
   double ms = 0;    ///< median time of a step: batch, loss, gradient and update
   double loss = 0;  ///< mean over the last tenth of the steps
 };
 
 /// Minimises loss(rows of data (n, d) drawn with replacement) over the network's parameters. Throws Interrupted on Ctrl-C.
-Fit fit(const Lab& lab, const std::string& label, const nn::Module& network, const Tensor& data,
-        const std::function<Tensor(const Tensor& x, Generator& generator)>& loss, Generator& generator,
-        const FitOptions& options = {});
+Training train_on(const Lab& lab, const std::string& label, const nn::Module& network, const Tensor& data,
+                  const std::function<Tensor(const Tensor& x, Generator& generator)>& loss, Generator& generator,
+                  const TrainingOptions& options = {});
 
 /// `count` rows of data, drawn with replacement.
 Tensor draw_rows(const Tensor& data, std::int64_t count, Generator& generator);
