@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Numbers of the experiments `equivalence` and `low-density`, in their quick form, against references computed here.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "ops/ops.h"
+#include "smld/data/mixture.h"
+#include "tests/tools/program.h"
+
+using namespace stein;
+using namespace stein::test;
+using nlohmann::json;
+
+namespace {
+
+/// Runs `stein lab NAME --quick`; returns its checks, of which none may be missed.
+json checks_of(const TempDir& dir, const std::string& name) {
+  const auto r = run(dir, {"lab", name, "--quick", "--quiet", "--out", dir / "lab"});
+  INFO(r.err);
+  REQUIRE(r.code == 0);
+  const json checks = json::parse(read_file(dir / ("lab/" + name + "/lab.json")))["checks"];
+  for (const auto& c : checks) {
+    INFO(c.dump());
+    CHECK(c["met"].get<bool>());
+  }
+  return checks;
+}
+
+std::vector<std::vector<std::string>> csv(const std::string& path) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream in(read_file(path));
+  for (std::string line; std::getline(in, line);) {
+    rows.emplace_back();
+    std::istringstream fields(line);
+    for (std::string f; std::getline(fields, f, ',');) rows.back().push_back(f);
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("lab equivalence: C of a mixture, from the two losses and in closed form") {
+  TempDir dir;
+  const json checks = checks_of(dir, "equivalence");
+  CHECK(checks.size() >= 20);
+  const auto p = smld::GaussianMixture::named("ellipses");
+  auto rows = csv(dir / "lab/equivalence/constant.csv");
+  REQUIRE(rows.size() == 16);  // five levels, three models
+  rows.erase(rows.begin());
+  for (const auto& row : rows) {
+    const double sigma = std::stod(row[0]), difference = std::stod(row[4]), error = std::stod(row[5]),
+                 c = std::stod(row[6]);
+    INFO("sigma " << sigma << ", " << row[1]);
+    CHECK(std::abs(difference - c) < 4 * error);
+    CHECK(std::stod(row[7]) == Approx(c).epsilon(1e-8));
+    // 1 / sigma^2 - 1/2 E |grad log q|^2 from draws
+    const Tensor x = p.perturbed(1, sigma).sample(20000, 17);
+    const Tensor half = 0.5 * sum(square(p.score(x, sigma)), {1});
+    CHECK(std::abs(1 / (sigma * sigma) - mean(half).item() - c) <
+          4 * std::sqrt(var(half).item() / static_cast<double>(x.size(0))));
+  }
+  // Both ends: d / (2 sigma^2), tr Cov(x) / (2 sigma^4); Cov(x) from draws.
+  const Tensor x = p.sample(200000, 3);
+  const double trace = sum(var(x, {0})).item();
+  CHECK(std::stod(rows.front()[6]) == Approx(1e4).epsilon(1e-3));
+  CHECK(std::stod(rows.back()[6]) == Approx(trace / (2 * std::pow(30.0, 4))).epsilon(0.01));
+}
