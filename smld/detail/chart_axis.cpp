@@ -31,7 +31,7 @@ std::string power_of_ten(int e) {
 }
 
 std::string log_text(int digit, int e) {
-  if (e >= -3 && e <= 4) return fmt::format("{:.{}f}", digit * std::pow(10, e), std::max(0, -e));
+  if (e >= -3 && e <= 3) return fmt::format("{:.{}f}", digit * std::pow(10, e), std::max(0, -e));
   return digit == 1 ? power_of_ten(e) : fmt::format("{}·{}", digit, power_of_ten(e));
 }
 
@@ -78,13 +78,14 @@ std::vector<Tick> ticks_of(const Range& r, int wanted) {
     return t;
   }
   const int every = std::max(1, static_cast<int>(std::ceil(decades / std::max(wanted, 2) - 1e-9)));
-  // Two labels a decade more, 2 and 5, where all three still fit.
-  const bool halves = decades * 3 <= wanted + 1.5;
+  // Digits besides 1 that have room for a label.
+  const double room = wanted / decades;
+  const std::string_view digits = room >= 12 ? "123456789" : room >= 6 ? "123468" : room >= 2.8 ? "125" : "1";
   for (int e = static_cast<int>(std::floor(r.from)); e <= r.to + 1e-9; ++e)
     for (int digit = 1; digit < 10; ++digit) {
       const double at = (e + std::log10(digit) - r.from) / decades;
       if (at < -1e-9 || at > 1 + 1e-9) continue;
-      const bool labelled = digit == 1 ? e % every == 0 : halves && (digit == 2 || digit == 5);
+      const bool labelled = digit == 1 ? e % every == 0 : digits.find(static_cast<char>('0' + digit)) != digits.npos;
       if (labelled || every == 1) t.push_back({at, labelled ? log_text(digit, e) : std::string()});
     }
   return t;

@@ -204,9 +204,11 @@ TEST_CASE("ticks are round numbers") {
   CHECK(tick_labels({0.0011, 0.0049}, 5) == L{"0.002", "0.003", "0.004"});
   CHECK(tick_labels({0, 250000}, 4) == L{"0", "10⁵", "2·10⁵"});
   CHECK(tick_labels({-2e-6, 2e-6}, 4) == L{"−2·10⁻⁶", "−10⁻⁶", "0", "10⁻⁶", "2·10⁻⁶"});
-  CHECK(tick_labels({-1, 2, true}, 8) == L{"0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100"});
+  CHECK(tick_labels({-1, 2, true}, 9) == L{"0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100"});
   CHECK(tick_labels({-1, 2, true}, 5) == L{"0.1", "1", "10", "100"});
   CHECK(tick_labels({-8, 4, true}, 4) == L{"10⁻⁶", "0.001", "1", "1000"});
+  CHECK(tick_labels({-1.6, -0.85, true}, 6) == L{"0.03", "0.04", "0.06", "0.08", "0.1"});
+  CHECK(tick_labels({2, 5, true}, 3) == L{"100", "1000", "10⁴", "10⁵"});
   CHECK(tick_labels({0.01, 0.28, true}, 4).size() >= 3);  // less than a decade
   for (double low : {-1e9, -3.0, 0.0, 1e-7, 5.0})
     for (double wide : {1e-6, 0.7, 33.0, 1e7})

@@ -6,13 +6,15 @@ namespace stein::tools {
 void energy(Lab& lab);
 void equivalence(Lab& lab);
 void inverse_1d(Lab& lab);
+void langevin(Lab& lab);
 void penalty(Lab& lab);
 
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> table{
+      {"inverse-1d", "Inverse-transform sampling in one dimension", "10 s", inverse_1d},
+      {"langevin", "Langevin dynamics: steps, conventions, the bias of the step size, MALA", "1 min", langevin},
       {"equivalence", "Denoising is score matching: C, the bound, the ratio estimator, Stein, Tweedie", "30 s",
        equivalence},
-      {"inverse-1d", "Inverse-transform sampling in one dimension", "1 s", inverse_1d},
       {"energy", "An energy network beside a score network", "40 s", energy},
       {"penalty", "The gradient penalty and the Lipschitz constant", "60 s", penalty},
   };
