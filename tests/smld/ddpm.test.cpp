@@ -123,6 +123,12 @@ TEST_CASE("DDIM visits the times it is given, or both ends evenly spaced; DDPM a
   // no noise predicted: each step is x0 = x_t / sqrt(abar_t), then sqrt(abar_r) x0, in all x / sqrt(abar_9)
   CHECK(allclose(ddim(spy, schedule, x, g, o), ones({2, 1, 2}) / std::sqrt(schedule.alpha_bar(9))));
   CHECK(seen == std::vector<std::int64_t>{9, 2});
+  // eta 0.5 and noise of 1 in the only step that has any
+  o.eta = 0.5;
+  o.noise = [](const Tensor& like) { return ones_like(like); };
+  const double at9 = schedule.alpha_bar(9), at2 = schedule.alpha_bar(2);
+  const double w = 0.25 * (1 - at2) / (1 - at9) * (1 - at9 / at2);
+  CHECK(allclose(ddim(spy, schedule, x, g, o), full({2, 1, 2}, 1 / std::sqrt(at9) + std::sqrt(w) / std::sqrt(at2))));
   seen.clear();
   std::int64_t steps = 0;
   DdpmOptions p;

@@ -130,6 +130,8 @@ TEST_CASE("the last step's noise is left out, and the steps are those of the pap
   const double middle = 2 + tau + lone + w + 3 * std::sqrt(w * s2 / s1);
   CHECK(allclose(reverse_sde(ones_score, ve, x, g, o), full({3, 2}, middle + tau + lone + s2, f64), 1e-12));
   CHECK(drawn.size() == 3);
+  o.predictor = Predictor::none;  // correctors alone: the last one's mean
+  CHECK(allclose(reverse_sde(ones_score, ve, x, g, o), full({3, 2}, 2 + tau + lone + tau, f64), 1e-12));
 }
 
 TEST_CASE("the probability flow carries a Gaussian exactly, both ways, by both methods") {
