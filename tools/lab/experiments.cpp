@@ -3,6 +3,7 @@
 
 namespace stein::tools {
 
+void denoise_noise(Lab& lab);
 void energy(Lab& lab);
 void equivalence(Lab& lab);
 void inverse_1d(Lab& lab);
@@ -15,8 +16,9 @@ const std::vector<Experiment>& experiments() {
       {"langevin", "Langevin dynamics: steps, conventions, the bias of the step size, MALA", "1 min", langevin},
       {"equivalence", "Denoising is score matching: C, the bound, the ratio estimator, Stein, Tweedie", "30 s",
        equivalence},
+      {"denoise-noise", "Noises for denoising, and the blow-up at small ones", "30 s", denoise_noise},
       {"energy", "An energy network beside a score network", "40 s", energy},
-      {"penalty", "The gradient penalty and the Lipschitz constant", "60 s", penalty},
+      {"penalty", "The gradient penalty and the Lipschitz constant", "1 min", penalty},
   };
   return table;
 }
