@@ -9,11 +9,13 @@ void equivalence(Lab& lab);
 void inverse_1d(Lab& lab);
 void langevin(Lab& lab);
 void penalty(Lab& lab);
+void trace_experiment(Lab& lab);
 
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> table{
       {"inverse-1d", "Inverse-transform sampling in one dimension", "10 s", inverse_1d},
       {"langevin", "Langevin dynamics: steps, conventions, the bias of the step size, MALA", "1 min", langevin},
+      {"trace", "The trace of the Jacobian: every method, its price and its worth", "3 min", trace_experiment},
       {"equivalence", "Denoising is score matching: C, the bound, the ratio estimator, Stein, Tweedie", "30 s",
        equivalence},
       {"denoise-noise", "Noises for denoising, and the blow-up at small ones", "30 s", denoise_noise},
