@@ -47,23 +47,21 @@ void linear_ticks(std::vector<Tick>& to, const Range& r, double low, double high
 
 }  // namespace
 
-bool Range::usable(double v) const { return std::isfinite(v) && (!log || v > 0); }
+// Beyond 1e150 differences and their squares would overflow.
+bool Range::usable(double v) const { return std::abs(v) < 1e150 && (!log || v > 0); }
 
 double Range::part(double v) const { return ((log ? std::log10(v) : v) - from) / (to - from); }
 
 std::string tick_text(double value, double step) {
-  const double size = std::max(std::abs(value), step);
-  const int decimals = std::max(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9)));
   if (value == 0) return "0";
-  if (size >= 1e5 || decimals > 4) {
-    const int e = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
-    const double head = value / std::pow(10, e);
-    const auto text = minus(fmt::format("{:.3g}", head));
-    return text == "1"           ? power_of_ten(e)
-           : text == minus("-1") ? minus("-" + power_of_ten(e))
-                                 : text + "·" + power_of_ten(e);
-  }
-  return minus(fmt::format("{:.{}f}", value, decimals));
+  const int place = static_cast<int>(std::floor(std::log10(step) + 1e-9));  // of the last digit
+  if (std::max(std::abs(value), step) < 1e5 && (place >= -4 || std::abs(value) >= 0.01))
+    return minus(fmt::format("{:.{}f}", value, std::clamp(-place, 0, 9)));
+  const int e = static_cast<int>(std::floor(std::log10(std::abs(value)) + 1e-9));
+  const auto head = minus(fmt::format("{:.{}f}", value / std::pow(10, e), std::clamp(e - place, 0, 6)));
+  return head == "1"           ? power_of_ten(e)
+         : head == minus("-1") ? minus("-") + power_of_ten(e)
+                               : head + "·" + power_of_ten(e);
 }
 
 std::vector<Tick> ticks_of(const Range& r, int wanted) {

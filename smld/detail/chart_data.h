@@ -42,7 +42,7 @@ struct Tick {
 
 /// Round numbers, about `wanted` of them; logarithmic: powers of ten, with 2 and 5 or with all digits where there is room.
 std::vector<Tick> ticks_of(const Range& range, int wanted);
-/// A number as on an axis: 0.002, 1500, 2·10⁵, with the decimals that `step` needs.
+/// A number as on an axis: 0.002, 1500, 2·10⁵, with the digits that `step` needs.
 std::string tick_text(double value, double step);
 
 std::string escape_xml(std::string_view text);

@@ -179,6 +179,14 @@ TEST_CASE("what is not finite, or not above 0 on a logarithmic axis, is left out
   const auto far = drawn([](Panel& p) { p.line("", {1, 2}, {1e300, -1e300}).errors({3}, {-1e300}, {1e300}); });
   sound(far);
   CHECK(far.size() < 6000);
+  Chart huge;
+  huge.panel("", {}, {})
+      .line("", {1, 2}, {1e308, -1e308})
+      .scatter("", {-1.7e308, 0}, {0, 1.7e308})
+      .bars("", {0, 1e200}, {1e308, 3}, 1e308);
+  huge.panel("", {}, {}).line("", {1e-320, 3e-320}, {1e140, -1e140});
+  huge.panel("", {.log = true}, {.log = true}).line("", {1e-320, 1e140}, {1e-300, 1e-300});
+  sound(huge.svg());
 }
 
 TEST_CASE("columns of different lengths and other bad input are errors") {
@@ -204,6 +212,8 @@ TEST_CASE("ticks are round numbers") {
   CHECK(tick_labels({0.0011, 0.0049}, 5) == L{"0.002", "0.003", "0.004"});
   CHECK(tick_labels({0, 250000}, 4) == L{"0", "10⁵", "2·10⁵"});
   CHECK(tick_labels({-2e-6, 2e-6}, 4) == L{"−2·10⁻⁶", "−10⁻⁶", "0", "10⁻⁶", "2·10⁻⁶"});
+  CHECK(tick_labels({1.000001, 1.000004}, 3) == L{"1.000001", "1.000002", "1.000003", "1.000004"});
+  CHECK(tick_labels({150000, 150002}, 2) == L{"1.50000·10⁵", "1.50001·10⁵", "1.50002·10⁵"});
   CHECK(tick_labels({-1, 2, true}, 9) == L{"0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100"});
   CHECK(tick_labels({-1, 2, true}, 5) == L{"0.1", "1", "10", "100"});
   CHECK(tick_labels({-8, 4, true}, 4) == L{"10⁻⁶", "0.001", "1", "1000"});

@@ -14,7 +14,7 @@ constexpr const char* kStyle = R"(
 :root{color-scheme:light dark;--paper:#fff;--ink:#1d2127;--faint:#5c6670;--rule:#d9dde2;--shade:#f4f6f8;--link:#0062a0;--bad:#b3261e}
 @media (prefers-color-scheme:dark){:root{--paper:#16181c;--ink:#dfe3e8;--faint:#9aa4ae;--rule:#363b42;--shade:#1f2328;--link:#6cb8ee;--bad:#ff8a80}
 figure svg .paper{fill:#16181c}figure svg .ink{fill:#dfe3e8}figure svg .rule{stroke:#6b737c}figure svg .grid{stroke:#31363d}
-figure svg .black-stroke{stroke:#f2f2f2}figure svg .black-fill{fill:#f2f2f2}}
+figure svg [stroke="#0072b2"]{stroke:#409fe0}figure svg [fill="#0072b2"]{fill:#409fe0}figure svg .black-stroke{stroke:#f2f2f2}figure svg .black-fill{fill:#f2f2f2}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:1.5rem 1.25rem 4rem}
