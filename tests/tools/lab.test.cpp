@@ -61,7 +61,8 @@ void complete(const std::string& folder) {
     }
     if (name.ends_with(".svg")) {
       CHECK(xml_fault(content) == "");
-      CHECK(content.find("nan") == std::string::npos);
+      for (const char* bad : {"\"nan", "Mnan", " nan", "nan\"", "\"inf", "Minf", "-inf"})
+        CHECK(content.find(bad) == std::string::npos);
       CHECK(html.find(content) != std::string::npos);
     }
   }
@@ -170,4 +171,21 @@ TEST_CASE("Ctrl-C ends stein lab with 130; what was finished stays and is skippe
   CHECK(fs::exists(out + "/inverse-1d/index.html"));
   CHECK(fs::exists(out + "/report.html"));
   CHECK(lab_json(dir, {"inverse-1d", "--quick", "--out", out})["experiments"][0]["status"] == "skipped");
+}
+
+TEST_CASE("every experiment runs with --quick, and the report holds them all", "[slow]") {
+  TempDir dir;
+  const std::string out = dir / "lab";
+  const auto all = lab_json(dir, {"all", "--quick", "--quiet", "--out", out});
+  const auto listed = lab_json(dir, {"list"})["experiments"];
+  REQUIRE(all["experiments"].size() == listed.size());
+  const auto report = read_file(out + "/report.html");
+  self_contained(report);
+  for (const auto& e : listed) {
+    const auto name = e["name"].get<std::string>();
+    complete(out + "/" + name);
+    CHECK(count(report, "<article id=\"" + name + "\">") == 1);
+    CHECK(count(report, "href=\"#" + name + "\"") == 1);
+  }
+  for (const auto& e : all["experiments"]) CHECK(e["status"] == "done");
 }
