@@ -74,7 +74,7 @@ void linear_case(Lab& lab) {
              [&](const Tensor& x, Generator& g) {
                return objective(unconditional([&](const Tensor& at) { return net(at); }), x, g).value;
              },
-             lab.generator(), {.steps = 1500, .batch = 512, .lr = 2e-2});
+             lab.generator(), {.steps = lab.pick(1500, 500), .batch = 512, .lr = lab.pick(2e-2, 5e-2)});
     for (int i = 0; i < 2; ++i) {
       const double slope = -net.weight[i][i].item(), variance = moments[i].item();
       rows.push_back({weight, i == 0 ? 1.0 : 0.25, slope, 1 / (variance + 2 * weight)});
