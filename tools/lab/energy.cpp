@@ -224,6 +224,10 @@ void energy(Lab& lab) {
                  num(amax(abs(rotation_f)).item(), 2) + " for the energy network; colours end at 1.");
 
   lab.heading("On the way, and the price");
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < e.steps.size(); ++i)
+    rows.push_back({e.steps[i], e.fisher[i], n.fisher[i], e.curl[i], n.curl[i]});
+  lab.csv("course.csv", {"steps", "Fisher, energy", "Fisher, score", "curl, energy", "curl, score"}, rows);
   Chart course({.columns = 2, .width = 440, .height = 320});
   auto fisher = course.panel("Fisher divergence", {.label = "steps"}, {.label = "E|s − ∇log p|²", .log = true});
   for (const auto& m : models) fisher.line(m.name + " network", m.steps, m.fisher, {.color = m.color});
