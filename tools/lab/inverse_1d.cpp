@@ -128,8 +128,9 @@ void draw_construction(Lab& lab) {
       .line("from u to x = F⁻¹(u)", x, u, {.color = "#d55e00", .width = 1.1})
       .line("F of the mixture", at, f, {.color = "#0072b2", .width = 2.4});
   lab.figure("construction.svg", chart,
-             "Ten equally spaced u, each followed to the curve and down to its x: half of the x lie where the mixture "
-             "has half its mass.");
+             "Ten equally spaced u, each followed to the curve and down to its x: the x crowd where F is steep, which "
+             "is where the density is "
+             "high.");
 }
 
 }  // namespace
@@ -179,14 +180,14 @@ void inverse_1d(Lab& lab) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < sizes.size(); ++i)
     rows.push_back({"exponential, closed form", sizes[i], closed.mean[i], closed.low[i], closed.high[i], limit[i]});
-  std::vector<std::string> floors;
+  Column floors;
   for (std::size_t t = 0; t < tables.size(); ++t) {
     const auto quantile = tabulated(Table::cdf, tables[t].first);
     const auto d = distances(lab, work, done, quantile, mixture_cdf, sizes, repeat, 20 + t);
     const double floor = table_error(quantile);
     coarse.line(fmt::format("{} points", tables[t].first), d.n, d.mean, {.color = tables[t].second, .markers = true});
     coarse.horizontal("", floor, {.color = tables[t].second, .width = 1, .dashed = true});
-    floors.push_back(fmt::format("{} with {} points", num(floor), tables[t].first));
+    floors.push_back(floor);
     for (std::size_t i = 0; i < sizes.size(); ++i)
       rows.push_back(
           {fmt::format("mixture, {} points of F", tables[t].first), sizes[i], d.mean[i], d.low[i], d.high[i], floor});
@@ -208,11 +209,14 @@ void inverse_1d(Lab& lab) {
   lab.figure("ks.svg", chart,
              "Left: exact draws. Right: the mixture through tables of its F; dashed in the same colour the greatest "
              "error of each table.");
-  std::string all;
-  for (const auto& f : floors) all += (all.empty() ? "" : ", ") + f;
-  lab.text("A table adds its own error, which no number of draws takes away: " + all +
-           ". Halving the distance of the points quarters it, as straight pieces must. As long as the dashed line of a "
-           "table lies below 1/√n, its "
+  std::string errors, factors;
+  for (std::size_t t = 0; t < tables.size(); ++t) {
+    errors += fmt::format("{}{} with {} points", t == 0 ? "" : ", ", num(floors[t]), tables[t].first);
+    if (t > 0) factors += fmt::format("{}{}", t == 1 ? "" : ", ", num(floors[t - 1] / floors[t], 2));
+  }
+  lab.text("A table adds its own error, which no number of draws takes away: " + errors +
+           ". Each halving of the distance between the points divides it by " + factors +
+           "; straight pieces give 4 in the limit. As long as the dashed line of a table lies well below 1/√n, its "
            "draws can't be told from exact ones.");
   const double deviation = 0.2603 / std::sqrt(static_cast<double>(repeat));
   // At finite n the mean is smaller by about 1 / (6 sqrt(n)) (Vrbik 2018).
