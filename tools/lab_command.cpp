@@ -119,7 +119,8 @@ void write_report(const LabArgs& a, const Json& results) {
     const Json mark = mark_of(folder);
     if (!c.failed && mark.value("stein_lab", "") == e.name) {
       c.article = article_of_page(read_text(folder + "/index.html"));
-      c.status = fmt::format("{:.1f} s", mark.value("seconds", 0.0));
+      c.status = fmt::format("{:.1f} s, seed {}{}", mark.value("seconds", 0.0), mark.value("seed", std::uint64_t{0}),
+                             mark.value("quick", false) ? ", quick" : "");
       c.checks = mark.value("checks", Json::array()).size();
       c.missed = missed(mark);
     }

@@ -204,7 +204,7 @@ std::string report_html(const std::string& command, const std::vector<Chapter>& 
   s += "<nav>\n<h1>The score-matching lab</h1>\n<p>Each experiment was run by <code>" + inline_html(command) +
        "</code>; every number in the text was computed by that run.</p>\n<div "
        "class=\"wide\"><table>\n<tr><th>experiment</th><th></th>"
-       "<th>time</th><th>measured beside the truth</th></tr>\n";
+       "<th>run</th><th>measured beside the truth</th></tr>\n";
   for (const auto& c : chapters) {
     const std::string checks = c.checks == 0 ? "" : fmt::format("{} of {} as expected", c.checks - c.missed, c.checks);
     s += fmt::format("<tr><td>{}</td><td>{}</td><td{}>{}</td><td{}>{}</td></tr>\n",

@@ -17,7 +17,7 @@ std::string inline_html(const std::string& text);
 struct Chapter {
   std::string name, title;
   std::string article;  // <article>...</article>; empty: none
-  std::string status;   // "12.3 s", "failed: ..."
+  std::string status;   // "12.3 s, seed 0", "failed: ..."
   bool failed = false;
   std::size_t checks = 0, missed = 0;
 };
