@@ -114,10 +114,10 @@ double text_width(std::string_view text, double size) {
   double ems = 0;
   for (char c : text) {
     if ((static_cast<unsigned char>(c) & 0xc0) == 0x80) continue;  // goes on a UTF-8 sequence
-    ems += std::string_view("ijl.,:;|!'()[]frtI1 ").find(c) != std::string_view::npos ? 0.36
-           : std::string_view("mwMW%@").find(c) != std::string_view::npos             ? 0.88
-           : c >= 'A' && c <= 'Z'                                                     ? 0.68
-                                                                                      : 0.58;
+    ems += std::string_view("ijl.,:;|!'()[]frtI ").find(c) != std::string_view::npos ? 0.38
+           : std::string_view("mwMW%@").find(c) != std::string_view::npos            ? 0.95
+           : c >= 'A' && c <= 'Z'                                                    ? 0.72
+                                                                                     : 0.62;
   }
   return ems * size;
 }

@@ -46,7 +46,7 @@ std::vector<Tick> ticks_of(const Range& range, int wanted);
 std::string tick_text(double value, double step);
 
 std::string escape_xml(std::string_view text);
-/// Width of text in pixels, estimated for a sans-serif face.
+/// Width of text in pixels, estimated for a wide sans-serif face (DejaVu): others leave some room.
 double text_width(std::string_view text, double size);
 
 using Rgb = std::array<std::uint8_t, 3>;

@@ -18,7 +18,7 @@ using charts::Series;
 using charts::Tick;
 using Kind = Series::Kind;
 
-constexpr double kText = 12, kSmall = 11, kTitle = 13, kLine = 17, kPad = 10, kBar = 12;
+constexpr double kText = 12, kSmall = 11, kTitle = 13, kLine = 17, kPad = 10, kBar = 12, kBold = 1.1;
 
 template <class... T>
 void put(std::string& to, fmt::format_string<T...> format, T&&... args) {
@@ -30,7 +30,8 @@ std::vector<std::string> wrapped(const std::string& text, double size, double wi
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
     const std::string word = text.substr(at, end - at);
-    if (!lines.back().empty() && charts::text_width(lines.back() + " " + word, size) > width) lines.emplace_back();
+    if (!lines.back().empty() && charts::text_width(lines.back() + " " + word, size) * kBold > width)
+      lines.emplace_back();
     lines.back() += (lines.back().empty() ? "" : " ") + word;
     at = end + 1;
   }
