@@ -8,6 +8,7 @@ void energy(Lab& lab);
 void equivalence(Lab& lab);
 void inverse_1d(Lab& lab);
 void langevin(Lab& lab);
+void low_density(Lab& lab);
 void penalty(Lab& lab);
 void trace_experiment(Lab& lab);
 
@@ -15,6 +16,7 @@ const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> table{
       {"inverse-1d", "Inverse-transform sampling in one dimension", "10 s", inverse_1d},
       {"langevin", "Langevin dynamics: steps, conventions, the bias of the step size, MALA", "1 min", langevin},
+      {"low-density", "Where data are thin: one noise level fails, a ladder does not", "1 min", low_density},
       {"trace", "The trace of the Jacobian: every method, its price and its worth", "3 min", trace_experiment},
       {"equivalence", "Denoising is score matching: C, the bound, the ratio estimator, Stein, Tweedie", "30 s",
        equivalence},
