@@ -102,7 +102,7 @@ TEST_CASE("the same seed gives the same toy, rounded for f32") {
   }
 }
 
-TEST_CASE("a toy's score is the conditional mean of -z / sigma at every noise level, and 5 % more is not") {
+TEST_CASE("a toy's score is the conditional mean of -z / sigma at every noise level, and 5 % more is not", "[slow]") {
   for (const auto& name : toy_names())
     for (const double sigma : {0.05, 0.3, 2.0}) {
       INFO(name << " " << sigma);
