@@ -9,6 +9,7 @@ void equivalence(Lab& lab);
 void inverse_1d(Lab& lab);
 void langevin(Lab& lab);
 void low_density(Lab& lab);
+void ncsn_2d(Lab& lab);
 void penalty(Lab& lab);
 void trace_experiment(Lab& lab);
 
@@ -23,6 +24,7 @@ const std::vector<Experiment>& experiments() {
       {"denoise-noise", "Noises for denoising, and the blow-up at small ones", "30 s", denoise_noise},
       {"energy", "An energy network beside a score network", "40 s", energy},
       {"penalty", "The gradient penalty and the Lipschitz constant", "1 min", penalty},
+      {"ncsn-2d", "NCSN on rings, moons, spirals and a checkerboard", "1 min", ncsn_2d},
   };
   return table;
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Numbers of the experiments `ncsn-2d`, `diffusion` and `guidance`, in their quick form.
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/tools/program.h"
+
+using namespace stein;
+using namespace stein::test;
+using nlohmann::json;
+
+namespace {
+
+/// Runs `stein lab NAME --quick`; returns its checks, of which none may be missed.
+json checks_of(const TempDir& dir, const std::string& name) {
+  const auto r = run(dir, {"lab", name, "--quick", "--quiet", "--out", dir / "lab"});
+  INFO(r.err);
+  REQUIRE(r.code == 0);
+  const json checks = json::parse(read_file(dir / ("lab/" + name + "/lab.json")))["checks"];
+  for (const auto& c : checks) {
+    INFO(c.dump());
+    CHECK(c["met"].get<bool>());
+  }
+  return checks;
+}
+
+/// Fields of quoted and plain cells.
+std::vector<std::vector<std::string>> csv(const std::string& path) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream in(read_file(path));
+  for (std::string line; std::getline(in, line);) {
+    rows.emplace_back(1);
+    bool quoted = false;
+    for (char c : line) {
+      if (c == '"')
+        quoted = !quoted;
+      else if (c == ',' && !quoted)
+        rows.back().emplace_back();
+      else
+        rows.back().back() += c;
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "lab ncsn-2d: the loss of a level falls towards the lowest possible, and equals it plus the excess on average") {
+  TempDir dir;
+  checks_of(dir, "ncsn-2d");
+  auto rows = csv(dir / "lab/ncsn-2d/losses.csv");
+  rows.erase(rows.begin());
+  struct Sums {
+    double first = 0, last = 0;
+  };
+  std::map<std::string, Sums> excess;  // summed over levels
+  double difference = 0, largest = 0;
+  for (const auto& row : rows) {
+    REQUIRE(row.size() == 6);
+    const double step = std::stod(row[1]), sigma = std::stod(row[2]), loss = std::stod(row[3]),
+                 lowest = std::stod(row[4]), over = std::stod(row[5]);
+    if (step == 1) excess[row[0]].first += over;
+    if (step == 40) {
+      excess[row[0]].last += over;
+      difference += (loss - lowest - over) / 48;
+    }
+    // sigma^2 / 2 E tr Cov(x | x~) / sigma^4 is at most d/2, and at most tr Cov(x) / (2 sigma^2): here tr Cov(x) < 3.
+    largest = std::max(largest, lowest / std::min(1.0, 1.5 / (sigma * sigma)));
+  }
+  CHECK(excess.size() == 4);
+  for (const auto& [name, sums] : excess) {
+    INFO(name);
+    CHECK(sums.last < 0.7 * sums.first);
+  }
+  CHECK(std::abs(difference) < 0.03);  // 2400 points, each of deviation about 0.7
+  CHECK(largest < 1.4);                // 50 points each
+  for (const char* name : {"rings", "moons", "spirals", "checkerboard"})
+    CHECK(csv(dir / ("lab/ncsn-2d/" + std::string(name) + "-samples.csv")).size() == 101);
+}
