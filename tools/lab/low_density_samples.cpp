@@ -241,8 +241,9 @@ void low_density_schedules(Lab& lab, const GaussianMixture& p) {
             {"levels", "steps a level", "weight", "std. error"}, rows);
   lab.text(
       "Annealing is not exact either: where modes part, chains fall out of equilibrium. With 5 levels the weight is " +
-      num(rows[0][2].value, 3) + ", with 20 levels and " + std::to_string(lab.pick(200, 40)) + " steps it is " +
-      num(rows[3][2].value, 3) + " (standard error " + num(rows[3][3].value, 2) + ").");
+      num(rows[0][2].value, 3) + ", with the ten levels of above " + num(rows[2][2].value, 3) +
+      ", with 20 levels and " + std::to_string(lab.pick(200, 40)) + " steps it is " + num(rows[3][2].value, 3) +
+      " (standard error " + num(rows[3][3].value, 2) + ").");
 }
 
 }  // namespace stein::tools
