@@ -80,3 +80,21 @@ TEST_CASE(
   for (const char* name : {"rings", "moons", "spirals", "checkerboard"})
     CHECK(csv(dir / ("lab/ncsn-2d/" + std::string(name) + "-samples.csv")).size() == 101);
 }
+
+TEST_CASE("lab guidance: the weight moves samples from all classes to the one asked for") {
+  TempDir dir;
+  CHECK(checks_of(dir, "guidance").size() == 1);
+  const auto rows = csv(dir / "lab/guidance/sweep.csv");
+  REQUIRE(rows.size() == 14);  // four ways, three weights, the truth
+  for (std::size_t i = 1; i < 13; ++i) {
+    const double w = std::stod(rows[i][1]), share = std::stod(rows[i][2]), probability = std::stod(rows[i][3]);
+    INFO(rows[i][0] << ", w = " << w);
+    // 180 samples; at w = 0 they know nothing of the class asked for, and so do networks after 40 steps, nearly.
+    if (w == 0) CHECK(std::abs(probability - 1.0 / 3) < 0.15);
+    if (rows[i][0].starts_with("exact") && w == 1) CHECK(std::abs(share - std::stod(rows[13][2])) < 0.12);
+    if (rows[i][0].starts_with("exact") && w == 4) CHECK(probability > std::stod(rows[13][3]));
+  }
+  // Of exact draws: mean of S plus the spread of two means at radii 1.1 and 1.5, 0.84 rad apart.
+  const double apart = 1.1 * 1.1 + 1.5 * 1.5 - 2 * 1.1 * 1.5 * std::cos(0.84);
+  CHECK(std::stod(rows[13][4]) == Approx(0.09 + 0.22 + apart / 4).epsilon(0.05));
+}
