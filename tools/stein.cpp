@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The program: options, help and exit codes. What the commands do stands in tools/*_command.cpp.
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <functional>
 
 #include "tools/commands.h"
+#include "tools/options.h"
 
 namespace {
 
 using namespace stein::tools;
-
-// CLI11's own range checks print bounds of three hundred digits.
-CLI::Validator number(const char* expected, bool (*ok)(double)) {
-  return {[=](std::string& text) {
-            double v = NAN;
-            return CLI::detail::lexical_cast(text, v) && ok(v) ? std::string()
-                                                               : std::string("expected ") + expected + "; got " + text;
-          },
-          ""};
-}
-const CLI::Validator above_zero = number("a number above 0", [](double v) { return v > 0; });
-const CLI::Validator not_negative = number("a number of at least 0", [](double v) { return v >= 0; });
 
 const CLI::Validator experiment(
     [](std::string& text) {
@@ -162,6 +150,8 @@ int main(int argc, char** argv) {
   c->add_flag("--quiet", lab_args.quiet, "no progress bar");
   on(c, [&] { return lab(lab_args); });
 
+  add_bench(app, on);
+
   bool info_json = false, check_json = false, inspect_json = false;
   c = app.add_subcommand("info", "What this machine and this build offer");
   c->add_flag("--json", info_json, "print one JSON object");
@@ -182,17 +172,19 @@ int main(int argc, char** argv) {
   on(c, [&] { return inspect(path, inspect_json); });
 
   constexpr int kUsage = 2;
-  if (argc > 1 && argv[1][0] != '-') {
+  const CLI::App* of = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-' && of->get_require_subcommand_max() > 0; ++i) {
     std::string names;
-    bool known = false;
-    for (const auto* command_of : app.get_subcommands({})) {
-      known = known || command_of->get_name() == argv[1];
-      names += (names.empty() ? "" : ", ") + command_of->get_name();
+    const CLI::App* named = nullptr;
+    for (const CLI::App* one : of->get_subcommands([](const CLI::App*) { return true; })) {
+      if (one->get_name() == argv[i]) named = one;
+      names += (names.empty() ? "" : ", ") + one->get_name();
     }
-    if (!known) {
-      std::fprintf(stderr, "stein: no command %s; one of %s\n", argv[1], names.c_str());
+    if (!named) {
+      std::fprintf(stderr, "stein: no command %s; one of %s\n", argv[i], names.c_str());
       return kUsage;
     }
+    of = named;
   }
   if (argc == 1) {
     std::fputs(app.help().c_str(), stderr);

@@ -35,7 +35,7 @@ inline void check_bias(const char* op, const Tensor& bias, std::int64_t channels
     fail(op, "a bias " + std::string(name_of(dtype)) + " " + to_string(Shape{channels}), describe(bias));
 }
 
-// Below this many channels the transforms cost more than the products they save (bench_conv_kernels).
+// Below this many channels the transforms cost more than the products they save (`stein bench conv`).
 inline constexpr std::int64_t kWinogradChannels = 32;
 
 inline bool use_winograd(const kernels::ConvShape& s, DType dtype) {

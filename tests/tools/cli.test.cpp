@@ -16,7 +16,8 @@ TEST_CASE("every command explains itself") {
   const auto nothing = run(dir, {});
   CHECK(nothing.code == 2);
   CHECK(nothing.err == all.out);
-  for (const char* command : {"train", "sample", "score", "loss", "trace", "lab", "info", "gradcheck", "inspect"}) {
+  for (const char* command :
+       {"train", "sample", "score", "loss", "trace", "lab", "bench", "info", "gradcheck", "inspect"}) {
     INFO(command);
     CHECK(all.out.find(command) != std::string::npos);
     const auto help = run(dir, {command, "--help"});
