@@ -11,16 +11,11 @@
 #include "smld/detail/forward_laplacian.h"
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
+#include "tensor/random.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
 namespace {
-
-Tensor directions(const Tensor& x, std::int64_t first, std::int64_t count) {
-  const Shape sample = x.shape().slice(1, x.rank());
-  const Tensor rows = narrow(eye(numel(sample), x.dtype()), 0, first, count);
-  return reshape(rows, Shape{count, 1} + sample).expand(Shape{count} + x.shape());
-}
 
 Tensor zero_if_none(const Tensor& t, const Tensor& x) { return t.defined() ? t : zeros({x.size(0)}, x.dtype()); }
 
@@ -36,12 +31,13 @@ Tensor forward(const Energy& f, const Tensor& energy, const Tensor& x, std::int6
       part = checkpoint(
           [f, first, count](const Tensor& at) {
             const Tensor input = at.requires_grad() ? alias(at) : at.detach().requires_grad_();
-            return zero_if_none(detail::push_taylor(energy_of(f, input), input, directions(input, first, count)).second,
-                                input);
+            return zero_if_none(
+                detail::push_taylor(energy_of(f, input), input, detail::unit_vectors(input, first, count)).second,
+                input);
           },
           x);
     else
-      part = zero_if_none(detail::push_taylor(energy, x, directions(x, first, count)).second, x);
+      part = zero_if_none(detail::push_taylor(energy, x, detail::unit_vectors(x, first, count)).second, x);
     total = total.defined() ? total + part : part;
   }
   return zero_if_none(total, x);
@@ -62,6 +58,11 @@ EnergyTerms energy_terms(const Energy& f, const Tensor& input, const LaplacianOp
   const bool record = is_recording();
   NoGrad on(false);
   const Tensor x = input.requires_grad() ? alias(input) : input.detach().requires_grad_();
+  // Run again, f draws from default_generator() what it draws here (dropout).
+  const Energy again = [f, state = default_generator().state()](const Tensor& at) {
+    const Substitute same(state);
+    return f(at);
+  };
   const Tensor energy = energy_of(f, x);
   EnergyTerms r{energy, zeros_like(x.detach()), zeros({x.size(0)}, x.dtype())};
   if (!energy.requires_grad()) return r;
@@ -77,12 +78,12 @@ EnergyTerms energy_terms(const Energy& f, const Tensor& input, const LaplacianOp
       fail("laplacian", "an energy whose gradient's Jacobian is a sum of chains", why, "use forward or nested");
     const auto d = numel(x.shape().slice(1, x.rank()));
     if (o.method == LaplacianMethod::nested)
-      r.laplacian = detail::trace_by_products([f](const Tensor& at) { return neg(score_of(f)(at)); }, r.gradient, x,
-                                              detail::rows_at_once(r.gradient, x, o.memory), true);
+      r.laplacian = detail::trace_by_products([again](const Tensor& at) { return neg(score_of(again)(at)); },
+                                              r.gradient, x, detail::rows_at_once(r.gradient, x, o.memory), true);
     else if (plan && (o.method == LaplacianMethod::planned || plan->flops() <= detail::taylor_flops(energy, x, d)))
       r.laplacian = plan->contract(x);
     else
-      r.laplacian = forward(f, energy, x, o.memory);
+      r.laplacian = forward(again, energy, x, o.memory);
   }
   if (record) return r;
   return {r.energy.detach(), r.gradient.detach(), r.laplacian.detach()};

@@ -40,8 +40,13 @@ bool is_planned(TraceMethod m) {
 struct Run {
   Tensor x, s;
   bool record;  // the caller can differentiate the results
+  Score again;  // f, drawing from default_generator() what it drew in this run (dropout)
 
   Run(const Score& f, const Tensor& input) {
+    again = [f, state = default_generator().state()](const Tensor& at) {
+      const Substitute same(state);
+      return f(at);
+    };
     if (input.rank() < 1) fail("trace", "x (B, ...)", describe(input));
     const bool recording = is_recording();
     NoGrad on(false);
@@ -74,15 +79,21 @@ std::optional<detail::TracePlan> plan(const Run& run, const TraceOptions& o, std
 
 Tensor zero_trace(const Run& run) { return zeros({run.batch()}, run.x.dtype()); }
 
-Tensor exact(const Score& f, const Run& run, const TraceOptions& o) {
+// Multiply-adds of the loop, chunked or not.
+double product_flops(const Run& run) {
+  return static_cast<double>(run.width()) * detail::product_cost(run.s, run.x).flops;
+}
+
+Tensor exact(const Run& run, const TraceOptions& o) {
   if (is_planned(o.method)) {
     std::string why;
-    if (const auto p = plan(run, o, why)) return p->contract(run.x);
-    if (o.method != TraceMethod::exact)
+    const auto p = plan(run, o, why);
+    if (!p && o.method != TraceMethod::exact)
       fail("trace", "a model to which the order applies", why, "use exact or chunked");
+    if (p && (o.method != TraceMethod::exact || p->flops() <= product_flops(run))) return p->contract(run.x);
   }
   const auto rows = o.method == TraceMethod::naive ? 1 : detail::rows_at_once(run.s, run.x, o.memory);
-  return detail::trace_by_products(f, run.s, run.x, rows, o.method != TraceMethod::naive);
+  return detail::trace_by_products(run.again, run.s, run.x, rows, o.method != TraceMethod::naive);
 }
 
 }  // namespace
@@ -102,7 +113,7 @@ std::pair<Tensor, Tensor> value_and_trace(const Score& f, const Tensor& x, const
   if (!run.s.requires_grad()) return {run.s.detach(), zero_trace(run)};
   const bool estimate =
       o.method == TraceMethod::hutchinson || o.method == TraceMethod::hutchpp || o.method == TraceMethod::xtrace;
-  const Tensor t = estimate ? detail::estimate(run.s, run.x, o) : exact(f, run, o);
+  const Tensor t = estimate ? detail::estimate(run.s, run.x, o) : exact(run, o);
   return {outside(run.s), outside(t)};
 }
 
@@ -113,7 +124,11 @@ Tensor trace(const Score& f, const Tensor& x, const TraceOptions& options) {
 std::string explain_trace(const Score& f, const Tensor& x, const TraceOptions& o) {
   const Run run(f, x);
   std::string why, text = fmt::format("batch {}, width {}\n", run.batch(), run.width());
-  if (const auto p = is_planned(o.method) ? plan(run, o, why) : std::nullopt) return text + p->explain();
+  if (const auto p = is_planned(o.method) ? plan(run, o, why) : std::nullopt) {
+    if (o.method != TraceMethod::exact || p->flops() <= product_flops(run)) return text + p->explain();
+    why = fmt::format("{} chains of {:.3g} multiply-adds together take longer than products", p->rings.size(),
+                      p->flops());
+  }
   if (!run.s.requires_grad()) return text + "the model does not depend on x: 0\n";
   const auto cost = detail::product_cost(run.s, run.x);
   const auto evaluations = [&](std::int64_t count, const char* what, std::int64_t at_once) {
@@ -134,7 +149,7 @@ std::string explain_trace(const Score& f, const Tensor& x, const TraceOptions& o
   if (!why.empty() && o.method != TraceMethod::exact)
     fail("trace", "a model to which the order applies", why, "use exact or chunked");
   const auto rows = o.method == TraceMethod::naive ? 1 : detail::rows_at_once(run.s, run.x, o.memory);
-  return text + (why.empty() ? "" : "not a sum of chains, for " + why + "; ") + evaluations(run.width(), product, rows);
+  return text + (why.empty() ? "" : "no plan: " + why + "\n") + evaluations(run.width(), product, rows);
 }
 
 }  // namespace stein::smld

@@ -12,7 +12,7 @@
 namespace stein::smld {
 
 enum class TraceMethod : std::uint8_t {
-  exact,       ///< planned: the cheapest exact order for the recorded graph, chunked where the graph is not a chain
+  exact,  ///< planned: the cheapest exact order of the recorded graph's chains; chunked where there are none, or that takes less
   naive,       ///< one vector-Jacobian product a dimension: the loop that everyone writes
   chunked,     ///< batches of vector-Jacobian products, as many at a time as the memory bound allows
   structured,  ///< row by row through the chain: its middle layers are one product
@@ -47,7 +47,8 @@ struct TraceOptions {
   Generator* generator = nullptr;  ///< null: default_generator()
   double step = 0.1;  ///< length of fd's displacement of x: in f32 not much smaller, the error is O(step^2)
   // exact methods
-  std::int64_t memory = std::int64_t{1} << 30;  ///< bytes that the results of a chunk may take
+  std::int64_t memory =
+      std::int64_t{1} << 30;  ///< bytes that the results of a chunk, or a matrix while planning, may take
 };
 
 /// f(x) and tr df/dx of every sample, (B); f: x (B, ...) -> the same shape, samples kept apart. Both are recorded when recording is on

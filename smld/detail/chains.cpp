@@ -6,6 +6,7 @@
 
 #include "autograd/walk.h"
 #include "ops/ops.h"
+#include "tensor/random.h"
 
 namespace stein::smld::detail {
 namespace {
@@ -50,11 +51,8 @@ struct Walker {
   bool elementwise(const Node& node, int k, Chains& chains) const {
     const Shape &in = node.inputs[k].shape, &out = node.outputs[0].shape;
     const auto n = width(out);
-    if (in != out) {
-      if (in.rank() != 2 || out.rank() != 2 || in[0] != batch || in[1] != 1)
-        return give_up(node, "broadcasts its input");
+    if (in != out)
       for (auto& c : chains) times_matrix(c, ones({n, 1}, node.outputs[0].dtype));
-    }
     const Tensor one = scalar(1, node.outputs[0].dtype).expand(out);
     Tensor d = node.op->vjp(node, {&one, 1}, 0, bit(k))[static_cast<std::size_t>(k)];
     if (!d.defined()) {
@@ -72,56 +70,83 @@ struct Walker {
     return true;
   }
 
-  // x W, W shared by the batch.
-  bool product(const Node& node, int k, Chains& chains) const {
-    const Shape& in = node.inputs[0].shape;
-    if (k != 0 || node.inputs[1].shape.rank() != 2 || in.rank() != 2 || in[0] != batch)
-      return give_up(node, "not with a matrix shared by the batch");
-    for (auto& c : chains) times_matrix(c, transpose(node.input(1)));
+  // Reads the matrix of a linear op off its columns for one sample. It speaks for the others when the op is (B times) that matrix:
+  // tried on one random tangent V, A V against V M^T, along a random direction r. An op that moves samples, or treats them
+  // differently (gather), fails.
+  bool linear(const Node& node, int k, Chains& chains) const {
+    if (node.name() == std::string_view("reshape")) return true;
+    const Shape &in = node.inputs[k].shape, &out = node.outputs[0].shape;
+    const auto n = width(in), m = width(out);
+    const DType dtype = node.outputs[0].dtype;
+    const auto push = [&](const Tensor& tangent, int lead) {
+      Tensors tangents(static_cast<std::size_t>(node.inputs.size()));
+      for (int j = 0; j < node.inputs.size(); ++j)
+        if (j == k)
+          tangents[static_cast<std::size_t>(j)] = tangent;
+        else if (is_floating(node.inputs[j].dtype))  // indices stay what they are
+          tangents[static_cast<std::size_t>(j)] =
+              scalar(0, dtype).expand((lead ? Shape{n} : Shape{}) + node.inputs[j].shape);
+      return node.op->jvp(node, tangents, lead)[0];
+    };
+    const Tensor units = reshape(eye(n, dtype), Shape{n, 1} + in.slice(1, in.rank())).expand(Shape{n} + in);
+    const Tensor columns = reshape(narrow(push(units, 1), 1, 0, 1), {n, m});
+    Generator g(0x7472616365);
+    const Tensor v = randn(in, g, dtype), r = randn({m, 1}, g, dtype);
+    const Tensor got = matmul(reshape(push(v, 0), {batch, m}), r).detach(),
+                 expected = matmul(reshape(v, {batch, n}), matmul(columns, r)).detach();
+    const double scale = amax(abs(expected)).item() + amax(abs(got)).item();
+    if (!(amax(abs(got - expected)).item() <= (dtype == f32 ? 1e-3 : 1e-9) * scale))
+      return give_up(node, "does not do the same to every sample");
+    for (auto& c : chains) times_matrix(c, transpose(columns));
     return true;
   }
 
-  // Reads the matrix of a linear op off its columns, which must be the same for all samples.
-  bool linear(const Node& node, int k, Chains& chains) const {
-    const std::string_view name = node.name();
+  // Whether a rule exists, by kind and shapes alone: nothing is computed for a model that has none.
+  bool has_rule(const Node& node, int k, std::int64_t memory) const {
+    if (node.outputs.size() != 1) return give_up(node, "several results");
     const Shape &in = node.inputs[k].shape, &out = node.outputs[0].shape;
-    if (in.empty() || in[0] != batch || out.empty() || out[0] != batch) return give_up(node, "moves the batch axis");
-    if (name == "reshape") return true;
-    const auto n = width(in), m = width(out);
-    const DType dtype = node.outputs[0].dtype;
-    Tensors tangents(static_cast<std::size_t>(node.inputs.size()));
-    for (int j = 0; j < node.inputs.size(); ++j)  // one sample speaks for all
-      tangents[static_cast<std::size_t>(j)] =
-          (j == k ? reshape(eye(n, dtype), Shape{n, 1} + in.slice(1, in.rank()))
-                  : zeros(Shape{n, 1} + node.inputs[j].shape.slice(1, node.inputs[j].shape.rank()), dtype))
-              .expand(Shape{n} + node.inputs[j].shape);
-    const Tensor columns = node.op->jvp(node, tangents, 1)[0];  // (n, B, ...)
-    for (auto& c : chains) times_matrix(c, transpose(reshape(narrow(columns, 1, 0, 1), {n, m})));
-    return true;
+    if (numel(out) % batch != 0 || out.empty())
+      fail("trace", "a model that keeps the samples of the batch apart",
+           std::string(node.name()) + " with a result " + to_string(out));
+    switch (node.op->kind()) {
+      case Kind::elementwise:
+        if (in != out && (in.rank() != 2 || out.rank() != 2 || in[0] != batch || in[1] != 1))
+          return give_up(node, "broadcasts its input");
+        return true;
+      case Kind::bilinear:
+        if (node.name() != std::string_view("matmul")) return give_up(node, "no matrix product");
+        if (k != 0 || node.inputs[1].shape.rank() != 2 || in.rank() != 2 || in[0] != batch)
+          return give_up(node, "not with a matrix shared by the batch");
+        return true;
+      case Kind::linear:
+        if (in.empty() || in[0] != batch || out[0] != batch) return give_up(node, "moves the batch axis");
+        if (node.name() != std::string_view("reshape") && static_cast<double>(numel(in)) *
+                                                                  static_cast<double>(width(out)) *
+                                                                  static_cast<double>(size_of(node.outputs[0].dtype)) >
+                                                              static_cast<double>(memory))
+          return give_up(node, "its matrix takes more memory than allowed");
+        return true;
+      default:
+        return give_up(node, "no rule for chains");
+    }
   }
 
   bool step(const Node& node, int k, Chains& chains) const {
-    if (node.outputs.size() != 1) return give_up(node, "several results");
-    if (numel(node.outputs[0].shape) % batch != 0 || node.outputs[0].shape.empty())
-      fail("trace", "a model that keeps the samples of the batch apart",
-           std::string(node.name()) + " with a result " + to_string(node.outputs[0].shape));
     switch (node.op->kind()) {
       case Kind::elementwise:
         return elementwise(node, k, chains);
       case Kind::bilinear:
-        return node.op->name() == std::string_view("matmul") ? product(node, k, chains)
-                                                             : give_up(node, "no matrix product");
-      case Kind::linear:
-        return linear(node, k, chains);
+        for (auto& c : chains) times_matrix(c, transpose(node.input(1)));  // x W
+        return true;
       default:
-        return give_up(node, "no rule for chains");
+        return linear(node, k, chains);
     }
   }
 };
 
 }  // namespace
 
-std::optional<Chains> jacobian_chains(const Tensor& s, const Tensor& x, std::string& why) {
+std::optional<Chains> jacobian_chains(const Tensor& s, const Tensor& x, std::int64_t memory, std::string& why) {
   const Edge from = edge_of(s), to = edge_of(x);
   const Walk walk({&from, 1}, {&to, 1});
   const Walker walker{x.size(0), why};
@@ -129,9 +154,13 @@ std::optional<Chains> jacobian_chains(const Tensor& s, const Tensor& x, std::str
   const int start = walk.slot(to);
   if (start < 0) return Chains{};  // s does not depend on x
   at[static_cast<std::size_t>(start)] = {Chain{}};
+  const auto passed = [&](int i) { return !walk.reaches(i) || walk.is_end(i) || walk.first_slot(i) == start; };
+  for (int i = 0; i < walk.size(); ++i)
+    for (int k = 0; !passed(i) && k < walk.node(i).inputs.size(); ++k)
+      if (walk.input_slot(i, k) >= 0 && !walker.has_rule(walk.node(i), k, memory)) return std::nullopt;
   for (int i = 0; i < walk.size(); ++i) {
     const Node& node = walk.node(i);
-    if (!walk.reaches(i) || walk.is_end(i) || walk.first_slot(i) == start) continue;
+    if (passed(i)) continue;
     Chains sum;
     for (int k = 0; k < node.inputs.size(); ++k) {
       const int slot = walk.input_slot(i, k);

@@ -25,9 +25,10 @@ struct Chain {
 };
 
 /// ds/dx as a sum of chains, s and x seen as (B, numel of a sample): one walk over the recorded graph from x to s. The factors
-/// are recorded when recording is on. Nothing, and `why` says what was met, when an op is neither elementwise nor linear with a
+/// are recorded when recording is on; a linear op's matrix is left alone when reading it off takes more than `memory` bytes. Nothing, and `why` says what was met, when an op is neither elementwise nor linear with a
 /// matrix shared by the batch, or when more than 16 chains come together.
 /// Throws Error when an op on the way does not keep the batch axis.
-std::optional<std::vector<Chain>> jacobian_chains(const Tensor& s, const Tensor& x, std::string& why);
+std::optional<std::vector<Chain>> jacobian_chains(const Tensor& s, const Tensor& x, std::int64_t memory,
+                                                  std::string& why);
 
 }  // namespace stein::smld::detail

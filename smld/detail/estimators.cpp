@@ -52,12 +52,15 @@ struct Products {
     const Tensor r = grad(
         s, x,
         {.cotangents = {reshape(v, Shape{k} + x.shape())}, .create_graph = record, .retain_graph = true, .batched = 1});
-    return reshape(r, {k, x.size(0), numel(x.shape()) / std::max<std::int64_t>(x.size(0), 1)});
+    return reshape(r, {k, x.size(0), numel(x.shape().slice(1, x.rank()))});
   }
 };
 
-Tensor gaussian(std::int64_t k, const Tensor& x, const TraceOptions& o) {
-  return reshape(draw_probes(ProbeLaw::gaussian, k, x, generator_of(o)), {k, x.size(0), -1});
+std::int64_t width(const Tensor& x) { return numel(x.shape().slice(1, x.rank())); }
+
+// Probes in rows, (k, B, d).
+Tensor probes(ProbeLaw law, std::int64_t k, const Tensor& x, const TraceOptions& o) {
+  return reshape(draw_probes(law, k, x, generator_of(o)), {k, x.size(0), width(x)});
 }
 
 // (k, B, d) <-> (B, d, k)
@@ -65,7 +68,7 @@ Tensor columns(const Tensor& t) { return permute(t, {1, 2, 0}); }
 Tensor rows(const Tensor& t) { return permute(t, {2, 0, 1}); }
 
 Tensor hutchinson(const Products& j, const TraceOptions& o) {
-  const Tensor v = reshape(draw_probes(o.law, o.probes, j.x, generator_of(o)), {o.probes, j.x.size(0), -1});
+  const Tensor v = probes(o.law, o.probes, j.x, o);
   return mean(sum(v * j(v, is_recording()), {-1}), {0});
 }
 
@@ -75,10 +78,10 @@ Tensor hutchpp(const Products& j, std::int64_t d, const TraceOptions& o) {
   Tensor q;
   {
     NoGrad guard;
-    q = qr(columns(j(gaussian(k, j.x, o), false))).first;  // (B, d, k)
+    q = qr(columns(j(probes(ProbeLaw::gaussian, k, j.x, o), false))).first;  // (B, d, k)
   }
   const Tensor known = sum(q * columns(j(rows(q), is_recording())), {-2, -1});
-  const Tensor g = columns(reshape(draw_probes(o.law, rest, j.x, generator_of(o)), {rest, j.x.size(0), -1}));
+  const Tensor g = columns(probes(o.law, rest, j.x, o));
   const Tensor p = g - matmul(q, matmul(transpose(q), g));
   const Tensor unknown = sum(p * columns(j(rows(p), is_recording())), {-2, -1});
   return known + unknown / static_cast<double>(rest);
@@ -87,23 +90,30 @@ Tensor hutchpp(const Products& j, std::int64_t d, const TraceOptions& o) {
 Tensor xtrace(const Products& j, std::int64_t d, const TraceOptions& o) {
   const auto k = o.probes / 2;
   if (k < 1 || k > d) fail("xtrace", "2 to " + std::to_string(2 * d + 1) + " probes", std::to_string(o.probes));
-  const Tensor omega = columns(gaussian(k, j.x, o));  // (B, d, k)
+  const Tensor omega = columns(probes(ProbeLaw::gaussian, k, j.x, o));  // (B, d, k)
   const Tensor y = columns(j(rows(omega), is_recording()));
-  Tensor q, s, w, x, u, c;
+  Tensor q, s, w, x, u, c, singular;
   {
     NoGrad guard;
     const auto [basis, r] = qr(y.detach());
     q = basis;
-    const Tensor inverse = transpose(triangular_solve(r, eye(k, y.dtype()).expand(r.shape()), true));
+    // Where J has rank below k (a last layer of zeros, dead units), R has no inverse; but then J's range lies in that of Q, and tr H is
+    // the trace itself.
+    const Tensor pivots = abs(diagonal(r)), identity = eye(k, y.dtype()).expand(r.shape());
+    const double eps = y.dtype() == f32 ? 1e-6 : 1e-14;
+    singular = amin(pivots, {-1}, true) <= eps * amax(pivots, {-1}, true);  // (B, 1)
+    const Tensor safe = where(unsqueeze(singular, -1), identity, r);
+    const Tensor inverse = transpose(triangular_solve(safe, identity, true));
     s = inverse / sqrt(sum(square(inverse), {-2}, true));  // unit columns of R^-T
     w = matmul(transpose(q), omega);
     x = w - s * sum(s * w, {-2}, true);
     u = omega - matmul(q, x);
-    c = static_cast<double>(d - k + 1) / sum(square(u), {-2});
+    c = where(singular, 0.0, static_cast<double>(d - k + 1) / sum(square(u), {-2}));
   }
   const Tensor z = columns(j(rows(q), is_recording())), h = matmul(transpose(q), z);
   const Tensor left_out = sum(s * matmul(h, s), {-2});  // s_i^T H s_i
-  const Tensor t = sum(diagonal(h), {-1}, true) - left_out + c * sum(u * (y - matmul(z, x)), {-2});
+  const Tensor t =
+      sum(diagonal(h), {-1}, true) - where(singular, 0.0, left_out) + c * sum(u * (y - matmul(z, x)), {-2});
   return mean(t, {-1});
 }
 
@@ -125,6 +135,9 @@ Tensor estimate(const Tensor& s, const Tensor& x, const TraceOptions& o) {
 std::pair<Tensor, Tensor> finite_differences(const Score& f, const Tensor& x, const TraceOptions& o) {
   const auto d = numel(x.shape().slice(1, x.rank()));
   if (!(o.step > 0)) fail("trace", "a step above 0", std::to_string(o.step));
+  const Tensor s = f(x);
+  if (s.shape() != x.shape() || s.dtype() != x.dtype())
+    fail("trace", "a model whose result is " + describe(x), describe(s));
   const double h = o.step / std::sqrt(static_cast<double>(d));
   const Tensor v = draw_probes(o.law, o.probes, x, generator_of(o));
   Tensor total;
@@ -133,7 +146,7 @@ std::pair<Tensor, Tensor> finite_differences(const Score& f, const Tensor& x, co
     const Tensor t = per_sample((f(x + h * vi) - f(x - h * vi)) * vi) / (2 * h);
     total = total.defined() ? total + t : t;
   }
-  return {f(x), total / static_cast<double>(o.probes)};
+  return {s, total / static_cast<double>(o.probes)};
 }
 
 }  // namespace detail

@@ -41,7 +41,7 @@ std::optional<TracePlan> plan_trace(const Tensor& s, const Tensor& x, std::int64
                                     std::string& why) {
   TracePlan p;
   if (!s.requires_grad() || x.size(0) == 0) return p;
-  const auto chains = jacobian_chains(s, x, why);
+  const auto chains = jacobian_chains(s, x, memory, why);
   if (!chains) return std::nullopt;
   for (const auto& c : *chains) {
     p.rings.push_back(close(c, numel(x.shape()) / x.size(0), x.dtype()));

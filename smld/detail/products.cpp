@@ -8,17 +8,11 @@
 #include "autograd/grad.h"
 #include "autograd/walk.h"
 #include "ops/ops.h"
+#include "tensor/random.h"
 #include "tensor/recording.h"
 
 namespace stein::smld::detail {
 namespace {
-
-// Unit vectors first, first + 1, ... as cotangents (count, B, ...).
-Tensor unit_vectors(const Tensor& x, std::int64_t first, std::int64_t count) {
-  const Shape sample = x.shape().slice(1, x.rank());
-  const Tensor rows = narrow(eye(numel(sample), x.dtype()), 0, first, count);
-  return reshape(rows, Shape{count, 1} + sample).expand(Shape{count} + x.shape());
-}
 
 // Sum of products (count, B, ...) over all axes but B.
 Tensor over_rows(const Tensor& t) {
@@ -27,7 +21,29 @@ Tensor over_rows(const Tensor& t) {
   return sum(t, axes);
 }
 
+// Cotangents of every other sample must not reach the samples between them. NaN is the model's own affair.
+void check_samples_apart(const Tensor& s, const Tensor& x) {
+  const auto b = x.size(0);
+  if (b < 2 || x.numel() == 0) return;
+  NoGrad guard;
+  Generator g(0x7472616365);
+  std::vector<double> alternating(static_cast<std::size_t>(b));
+  for (std::size_t i = 1; i < alternating.size(); i += 2) alternating[i] = 1;
+  const Tensor odd = from_vector(alternating, Shape{b} + Dims::filled(x.rank() - 1, 1)).to(x.dtype()), even = 1 - odd;
+  const Tensor v = randn(x.shape(), g, x.dtype());
+  const Tensor back = grad(s, x, {.cotangents = {stack({v * odd, v * even}, 0)}, .retain_graph = true, .batched = 1});
+  if (any(abs(stack({back[0] * even, back[1] * odd}, 0)) > 0).item<bool>())
+    fail("trace", "a model that keeps the samples of the batch apart", "one whose results depend on other samples",
+         "batch statistics make every trace wrong");
+}
+
 }  // namespace
+
+Tensor unit_vectors(const Tensor& x, std::int64_t first, std::int64_t count) {
+  const Shape sample = x.shape().slice(1, x.rank());
+  const Tensor rows = narrow(eye(numel(sample), x.dtype()), 0, first, count);
+  return reshape(rows, Shape{count, 1} + sample).expand(Shape{count} + x.shape());
+}
 
 ProductCost product_cost(const Tensor& s, const Tensor& x) {
   const Edge from = edge_of(s), to = edge_of(x);
@@ -58,6 +74,7 @@ std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory)
 
 Tensor trace_by_products(const Score& f, const Tensor& s, const Tensor& x, std::int64_t rows, bool replay) {
   const auto d = numel(x.shape().slice(1, x.rank()));
+  check_samples_apart(s, x);
   Tensor total;
   for (std::int64_t first = 0; first < d; first += rows) {
     const auto count = std::min(rows, d - first);
