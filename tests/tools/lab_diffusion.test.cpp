@@ -98,3 +98,31 @@ TEST_CASE("lab guidance: the weight moves samples from all classes to the one as
   const double apart = 1.1 * 1.1 + 1.5 * 1.5 - 2 * 1.1 * 1.5 * std::cos(0.84);
   CHECK(std::stod(rows[13][4]) == Approx(0.09 + 0.22 + apart / 4).epsilon(0.05));
 }
+
+TEST_CASE("lab diffusion: DDPM's steps are times of the VP SDE, and every sampler and diffusion is in the tables") {
+  TempDir dir;
+  CHECK(checks_of(dir, "diffusion").size() == 2);
+  double abar = 1;
+  std::map<std::int64_t, double> expected;
+  for (std::int64_t i = 1; i <= 1000; ++i) {
+    abar *= 1 - (1e-4 + (0.02 - 1e-4) * static_cast<double>(i - 1) / 999);
+    expected[i] = abar;
+  }
+  auto rows = csv(dir / "lab/diffusion/ddpm-score.csv");
+  REQUIRE(rows.size() == 7);
+  for (std::size_t k = 1; k < rows.size(); ++k) {
+    const double bar = std::stod(rows[k][1]), t = std::stod(rows[k][2]);
+    CHECK(bar == Approx(expected[std::stoll(rows[k][0])]).epsilon(1e-9));
+    CHECK(std::exp(-0.1 * t - 9.95 * t * t) == Approx(bar).epsilon(1e-9));
+  }
+  rows = csv(dir / "lab/diffusion/samplers.csv");
+  REQUIRE(rows.size() == 34);  // three diffusions by five samplers, DDIM, each twice; two exact sets
+  for (std::size_t k = 1; k < rows.size(); ++k) {
+    // 20 steps are few, but no sampler loses the scale of the data, whose deviation is 1.9.
+    INFO(rows[k][0] << ", " << rows[k][1] << ", " << rows[k][2]);
+    if (rows[k][2] == "exact") CHECK(std::stod(rows[k][4]) < 1.5);
+  }
+  rows = csv(dir / "lab/diffusion/likelihood.csv");
+  REQUIRE(rows.size() == 4);
+  for (std::size_t k = 1; k < rows.size(); ++k) CHECK(std::stod(rows[k][3]) < 0.05);  // tolerance 1e-4
+}

@@ -4,6 +4,7 @@
 namespace stein::tools {
 
 void denoise_noise(Lab& lab);
+void diffusion(Lab& lab);
 void energy(Lab& lab);
 void equivalence(Lab& lab);
 void guidance(Lab& lab);
@@ -26,6 +27,7 @@ const std::vector<Experiment>& experiments() {
       {"energy", "An energy network beside a score network", "40 s", energy},
       {"penalty", "The gradient penalty and the Lipschitz constant", "1 min", penalty},
       {"ncsn-2d", "NCSN on rings, moons, spirals and a checkerboard", "1 min", ncsn_2d},
+      {"diffusion", "DDPM, the SDEs and their flows: one thing in several clothes", "2 min", diffusion},
       {"guidance", "Guidance by a classifier and without one", "1 min", guidance},
   };
   return table;
