@@ -173,13 +173,14 @@ int main(int argc, char** argv) {
 
   constexpr int kUsage = 2;
   const CLI::App* of = &app;
-  for (int i = 1; i < argc && argv[i][0] != '-' && of->get_require_subcommand_max() > 0; ++i) {
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
     std::string names;
     const CLI::App* named = nullptr;
     for (const CLI::App* one : of->get_subcommands([](const CLI::App*) { return true; })) {
       if (one->get_name() == argv[i]) named = one;
       names += (names.empty() ? "" : ", ") + one->get_name();
     }
+    if (names.empty()) break;  // a command without commands of its own
     if (!named) {
       std::fprintf(stderr, "stein: no command %s; one of %s\n", argv[i], names.c_str());
       return kUsage;
