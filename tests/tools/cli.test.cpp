@@ -80,7 +80,8 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
     return a;
   };
   const Case cases[] = {
-      {{"dance"}, "stein: no command dance; one of train, sample, score, loss, info, gradcheck, inspect"},
+      {{"dance"},
+       "stein: no command dance; one of train, sample, score, loss, trace, lab, bench, info, gradcheck, inspect"},
       {{"train", "--preset", "huge", "--out", dir / "r"},
        "[preset] expected tiny, quickstart, mnist or cifar10; got huge"},
       {{"train", "--data", dir / "nothing", "--out", dir / "r"}, "nothing"},
