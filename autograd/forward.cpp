@@ -61,6 +61,7 @@ Tensors detail::push_edges(const Tensors& outputs, std::span<const Edge> inputs,
       }
     if (!any) continue;
     const detail::OrderGuard order(node.order + 1);
+    const detail::ModuleGuard module(node.module);
     Tensors out = node.op->jvp(node, in, lead);
     for (std::size_t j = 0; j < out.size(); ++j) {
       // A wanted intermediate result keeps the tangent it was given beside what flows into it.

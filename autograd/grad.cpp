@@ -152,6 +152,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
       if (walk.input_slot(i, k) >= 0) wanted |= bit(k);
     if (!wanted) continue;  // a wanted intermediate result with nothing wanted behind it
     const OrderGuard order(node.order + 1);
+    const detail::ModuleGuard module(node.module);
     Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, mine, lead, wanted)
                                                    : node.op->vjp(node, mine, lead, wanted);
     for (int k = 0; k < node.inputs.size(); ++k) {

@@ -41,6 +41,7 @@ Edge edge_of(const Tensor& t) {
 Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> out)
     : id(next_id.fetch_add(1, std::memory_order_relaxed)),
       order(detail::current_order),
+      module(detail::current_module),
       op(std::move(o)),
       inputs(static_cast<int>(in.size())),
       outputs(static_cast<int>(out.size())) {
@@ -75,7 +76,8 @@ Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> 
   }
 }
 
-Node::Node(const Tensor& t) : id(next_id.fetch_add(1, std::memory_order_relaxed)), order(0), inputs(0), outputs(1) {
+Node::Node(const Tensor& t)
+    : id(next_id.fetch_add(1, std::memory_order_relaxed)), order(0), module(0), inputs(0), outputs(1) {
   live.fetch_add(1, std::memory_order_relaxed);
   outputs[0].shape = t.shape();
   outputs[0].dtype = t.dtype();

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "autograd/op.h"
+#include "autograd/profile.h"
 #include "tensor/tensor.h"
 
 namespace stein {
@@ -78,7 +79,8 @@ class Node final : public GraphNode {
   void free_kept();
 
   const std::uint64_t id;
-  const int order;  // 0: made by the user's forward pass; n: by differentiating n times
+  const int order;   // 0: made by the user's forward pass; n: by differentiating n times
+  const int module;  // for profiles: detail::current_module when it was made
   const Ref<const Op> op;
   NodeArray<Input, 2> inputs;
   NodeArray<Output, 1> outputs;

@@ -27,6 +27,7 @@
 #include "autograd/finite.h"
 #include "autograd/node.h"
 #include "autograd/op.h"
+#include "autograd/profile.h"
 #include "tensor/recording.h"
 
 namespace stein {
@@ -341,7 +342,13 @@ auto record(const T& op, const I&... inputs) {
   const bool recording = detail::records(op, inputs...);
   auto out = [&] {
     NoGrad guard;
-    return run(op, inputs...);
+    detail::TimedOp timed(T::name);
+    auto result = run(op, inputs...);
+    if (timed.on()) [[unlikely]] {
+      const Tensor in[] = {inputs...};
+      timed.moved(in, detail::as_tensors(result));
+    }
+    return result;
   }();
   if (detail::checks_finite) detail::require_finite(T::name, detail::as_tensors(out));
   if (recording) {
@@ -361,7 +368,11 @@ auto record_list(const T& op, const Tensors& inputs) {
   for (const auto& t : inputs) recording = recording || t.requires_grad();
   auto out = [&] {
     NoGrad guard;
-    return op.forward(inputs);
+    detail::TimedOp timed(T::name);
+    auto result = op.forward(inputs);
+    if (timed.on()) [[unlikely]]
+      timed.moved(inputs, detail::as_tensors(result));
+    return result;
   }();
   if (detail::checks_finite) detail::require_finite(T::name, detail::as_tensors(out));
   if (recording && is_recording()) {

@@ -28,6 +28,7 @@ void Ema::update() {
   for (const auto& e : entries_)
     detail::check_like("ema", "the parameter " + e.name + " as at first,", e.parameter, e.average);
   const double weight = 1 - next_decay();
+  const stein::detail::TimedOp timed("ema");
   ++updates_;
   for (auto& e : entries_)
     visit_floating("ema", e.average.dtype(), [&](auto tag) {

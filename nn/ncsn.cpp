@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "autograd/calculus/checkpoint.h"
+#include "autograd/profile.h"
 #include "nn/conv.h"
 #include "nn/embedding.h"
 #include "nn/init.h"
@@ -219,22 +220,24 @@ Tensor NCSN::operator()(const Tensor& x, const Tensor& y) const {
     if (level < 0 || level >= p.options.levels)
       fail("ncsn", "noise levels in [0, " + std::to_string(p.options.levels) + ")", std::to_string(level));
 
-  const auto run = [&](const auto& block, const Tensors& xs) {
+  const auto run = [&](const char* name, const auto& block, const Tensors& xs) {
+    const ProfileScope scope(name);
     if (!p.options.recompute) return block(xs, y);
     // The checkpoint keeps handles of its own on the block and on y.
     return checkpoint([block, y](const Tensors& in) { return Tensors{block(in, y)}; }, xs)[0];
   };
-  const auto pair = [&](const ModuleList<Residual>& blocks, const Tensor& h) {
-    return run(blocks[1], {run(blocks[0], {h})});
+  const auto pair = [&](const char* name, const ModuleList<Residual>& blocks, const Tensor& h) {
+    const ProfileScope scope(name);
+    return run("1", blocks[1], {run("0", blocks[0], {h})});
   };
-  const Tensor l1 = pair(p.res1, p.begin_conv(2 * x - 1));  // (B, n, H, W)
-  const Tensor l2 = pair(p.res2, l1);                       // (B, 2n, H/2, W/2), as l3 and l4
-  const Tensor l3 = pair(p.res3, l2);
-  const Tensor l4 = pair(p.res4, l3);
-  Tensor r = run(p.refine1, {l4});
-  r = run(p.refine2, {l3, r});
-  r = run(p.refine3, {l2, r});  // (B, n, H/2, W/2)
-  r = run(p.refine4, {l1, r});  // (B, n, H, W)
+  const Tensor l1 = pair("res1", p.res1, p.begin_conv(2 * x - 1));  // (B, n, H, W)
+  const Tensor l2 = pair("res2", p.res2, l1);                       // (B, 2n, H/2, W/2), as l3 and l4
+  const Tensor l3 = pair("res3", p.res3, l2);
+  const Tensor l4 = pair("res4", p.res4, l3);
+  Tensor r = run("refine1", p.refine1, {l4});
+  r = run("refine2", p.refine2, {l3, r});
+  r = run("refine3", p.refine3, {l2, r});  // (B, n, H/2, W/2)
+  r = run("refine4", p.refine4, {l1, r});  // (B, n, H, W)
   return p.end_conv(elu(p.normalizer(r, y)));
 }
 

@@ -91,6 +91,7 @@ void Optimizer::step(const Tensors& gradients) {
       detail::check_like("optimizer", "the parameter " + entry.name + " as at the first step,", entry.parameter, slot);
   }
   NoGrad guard;
+  stein::detail::TimedOp timed("optimizer");
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     Entry& entry = entries_[i];
     if (!gradients[i].defined()) continue;
@@ -99,6 +100,7 @@ void Optimizer::step(const Tensors& gradients) {
         entry.slots.push_back(zeros_like(entry.parameter));
     ++entry.steps;
     update(entry, row_major_of(gradients[i]));
+    if (timed.on()) timed.moved(Tensors{entry.parameter, gradients[i]}, entry.slots);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "autograd/profile.h"
 #include "nn/module.h"
 
 namespace stein::nn {
@@ -23,7 +24,10 @@ class Sequential : public Module {
   }
   std::size_t size() const { return layers_.size(); }
   Tensor operator()(Tensor x) const {
-    for (const auto& layer : layers_) x = layer(x);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const ProfileScope scope(is_profiling() ? std::to_string(i) : std::string());
+      x = layers_[i](x);
+    }
     return x;
   }
 

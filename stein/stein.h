@@ -8,6 +8,7 @@
 #include "autograd/calculus/graph.h"
 #include "autograd/finite.h"
 #include "autograd/grad.h"
+#include "autograd/profile.h"
 #include "nn/activation.h"
 #include "nn/checkpoint.h"
 #include "nn/conditional_mlp.h"

@@ -22,6 +22,9 @@ STEIN_BINARY(
 #if defined(STEIN_HOST)
 bool stein::detail::engine_add_to(Tensor& sum, const Tensor& t) {
   const host::Add op;
-  return run_elementwise_onto(kernels_of(&op), &op, sum, t);
+  TimedOp timed("add_in_place");
+  const bool done = run_elementwise_onto(kernels_of(&op), &op, sum, t);
+  if (timed.on() && done) timed.moved(Tensors{sum, t}, Tensors{sum});
+  return done;
 }
 #endif
