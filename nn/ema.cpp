@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "autograd/profile.h"
 #include "nn/detail/update.h"
 #include "nn/detail/update_kernels.h"
 #include "tensor/recording.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "autograd/profile.h"
 #include "nn/detail/update.h"
 #include "nn/detail/update_kernels.h"
 #include "tensor/recording.h"
