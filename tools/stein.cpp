@@ -74,6 +74,8 @@ int main(int argc, char** argv) {
   c->add_option("--set", ta.set,
                 "FIELD=VALUE, any other field of config.json, for example sigma_max=5; may be repeated");
   c->add_flag("--quiet", ta.quiet, "no progress bar");
+  c->add_flag("--profile", ta.profile,
+              "at the end, time and bytes by op and module, and trace.json in the run folder for ui.perfetto.dev");
   on(c, [&] { return train(ta); });
 
   SampleArgs sa;

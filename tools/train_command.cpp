@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "smld/image.h"
 #include "smld/run_folder.h"
@@ -12,6 +13,7 @@
 #include "tensor/npy.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
+#include "tools/profile_report.h"
 
 namespace stein::tools {
 
@@ -58,7 +60,16 @@ int train(const TrainArgs& args) {
   options.minutes = args.minutes;
   options.progress = !args.quiet;
   options.stop = &interrupted();
-  if (trainer.run(options) == smld::RunResult::interrupted) {
+  std::optional<Profile> profile;
+  if (args.profile) profile.emplace();
+  const smld::RunResult result = trainer.run(options);
+  if (profile) {
+    profile->stop();
+    fmt::print("{}\n", profile_table(*profile));
+    write_trace(*profile, folder + "/trace.json");
+    fmt::print("{}/trace.json opens in ui.perfetto.dev\n", folder);
+  }
+  if (result == smld::RunResult::interrupted) {
     fmt::print(stderr, "interrupted and saved at step {}; continue with: stein train --resume {}\n", trainer.step(),
                folder);
     return kInterrupted;
