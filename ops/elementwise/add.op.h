@@ -22,9 +22,11 @@ STEIN_BINARY(
 #if defined(STEIN_HOST)
 bool stein::detail::engine_add_to(Tensor& sum, const Tensor& t) {
   const host::Add op;
+  const auto run = [&] { return run_elementwise_onto(kernels_of(&op), &op, sum, t); };
+  if (!recorder) return run();
   TimedOp timed("add_in_place");
-  const bool done = run_elementwise_onto(kernels_of(&op), &op, sum, t);
-  if (timed.on() && done) timed.moved(Tensors{sum, t}, Tensors{sum});
+  const bool done = run();
+  if (done) timed.moved(Tensors{sum, t}, Tensors{sum});
   return done;
 }
 #endif
