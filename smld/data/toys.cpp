@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "ops/ops.h"
+#include "smld/noise.h"
 #include "tensor/error.h"
 #include "tensor/recording.h"
 
@@ -68,44 +69,47 @@ Tensor nodes(Curve c) {
   return t;
 }
 
-/// Phi((x - a) / s) - Phi((x - b) / s), a < b, without cancellation in the tails: the share of N(x, s^2) in [a, b].
-double share(double x, double a, double b, double s) {
-  const double r = 1 / (s * std::numbers::sqrt2);
-  const double below = (a - x) * r, above = (b - x) * r;
-  return below > 0 ? 0.5 * (std::erfc(below) - std::erfc(above)) : 0.5 * (std::erfc(-above) - std::erfc(-below));
-}
-
-/// Of one coordinate: shares of N(x, s^2) in the cells [-2, -1), [0, 1) and in [-1, 0), [1, 2), and their derivatives in x.
-struct Stripes {
-  std::array<double, 2> value{}, slope{};
+/// Of N(x, s^2): the logarithm of the share that an interval or several hold, and the derivative of that in x. Shares underflow at 38 s.
+struct Share {
+  double log, slope;
 };
-Stripes stripes(double x, double s) {
-  const auto bell = [&](double edge) {
-    return std::exp(-0.5 * (x - edge) * (x - edge) / (s * s)) / (s * std::sqrt(2 * kPi));
-  };
-  Stripes out;
-  for (int cell = 0; cell < 4; ++cell) {
-    const double a = cell - 2.0;
-    out.value[static_cast<std::size_t>(cell % 2)] += share(x, a, a + 1, s);
-    out.slope[static_cast<std::size_t>(cell % 2)] += bell(a) - bell(a + 1);
+
+/// Of the interval [a, a + 1).
+Share share_of_cell(double x, double a, double s) {
+  const double r = 1 / (s * std::numbers::sqrt2), bell = r / std::sqrt(kPi);
+  const double left = x - a, right = 1 - left;
+  const auto square = [r](double d) { return d * r * (d * r); };
+  if (left >= 0 && right >= 0) {
+    const double p = 0.5 * (std::erf(left * r) + std::erf(right * r));
+    return {std::log(p), bell * (std::exp(-square(left)) - std::exp(-square(right))) / p};
   }
-  return out;
+  // From outside: exp(-near^2 / (2 s^2)) stands before everything and drops out of the slope.
+  const double near = std::max(-left, -right), far = near + 1, fall = -(2 * near + 1) * r * r;
+  const double p = 0.5 * (erfcx(near * r) - std::exp(fall) * erfcx(far * r));
+  return {std::log(p) - square(near), (left < 0 ? -1 : 1) * bell * std::expm1(fall) / p};
 }
 
+/// Of two disjoint sets, or of the product with another coordinate's: the part that the first has in the sum.
+double part(double log_first, double log_second) { return 1 / (1 + std::exp(log_second - log_first)); }
+
+/// Of one coordinate, in the cells [-2, -1), [0, 1) (stripe 0), or in [-1, 0), [1, 2) (stripe 1).
+Share share_of_stripe(double x, int stripe, double s) {
+  const Share a = share_of_cell(x, stripe - 2, s), b = share_of_cell(x, stripe, s);
+  const double w = part(a.log, b.log), high = std::max(a.log, b.log);
+  return {high + std::log1p(std::exp(std::min(a.log, b.log) - high)), w * a.slope + (1 - w) * b.slope};
+}
+
+/// The density is u_0 v_0 + u_1 v_1, u and v the stripes' shares in the two coordinates.
 Tensor checkerboard_score(const Tensor& x, double sigma) {
   Tensor out = empty(x.shape(), f64);
   for (std::int64_t b = 0; b < x.size(0); ++b) {
     const double* at = x.data<double>() + 2 * b;
-    const Stripes u = stripes(at[0], sigma), v = stripes(at[1], sigma);
-    // Far outside the shares underflow, at 38 sigma: the score is then that of the nearest corner, to first order.
-    const double p = u.value[0] * v.value[0] + u.value[1] * v.value[1];
+    const Share u[] = {share_of_stripe(at[0], 0, sigma), share_of_stripe(at[0], 1, sigma)};
+    const Share v[] = {share_of_stripe(at[1], 0, sigma), share_of_stripe(at[1], 1, sigma)};
+    const double w = part(u[0].log + v[0].log, u[1].log + v[1].log);
     double* s = out.mutable_data<double>() + 2 * b;
-    if (p > 0) {
-      s[0] = (u.slope[0] * v.value[0] + u.slope[1] * v.value[1]) / p;
-      s[1] = (u.value[0] * v.slope[0] + u.value[1] * v.slope[1]) / p;
-    } else {
-      for (int i = 0; i < 2; ++i) s[i] = (std::clamp(at[i], -2.0, 2.0) - at[i]) / (sigma * sigma);
-    }
+    s[0] = w * u[0].slope + (1 - w) * u[1].slope;
+    s[1] = w * v[0].slope + (1 - w) * v[1].slope;
   }
   return out;
 }

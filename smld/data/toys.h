@@ -14,7 +14,7 @@ namespace stein::smld {
 /// All within about 2.2 of the origin in each coordinate. The first three are curves plus N(0, 0.05^2 I):
 ///   "rings"         circles of radius 0.6, 1.3 and 2, each with a share like its length
 ///   "moons"         two half-circles of radius 1.2 that reach into each other
-///   "spirals"       two arms of one and a half turns, each other's mirror image, radius 0.4 to 2.1
+///   "spirals"       two arms of one and a half turns, each the other turned by half a turn, radius 0.4 to 2.1
 ///   "checkerboard"  uniform on the eight squares [i, i+1) x [j, j+1) of [-2, 2)^2 with i + j even
 std::vector<std::string> toy_names();
 

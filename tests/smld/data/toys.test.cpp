@@ -124,6 +124,30 @@ TEST_CASE("far away a toy's score points to it: (mean - x) / sigma^2 to first or
   }
 }
 
+TEST_CASE("the checkerboard's score where shares underflow, in holes of the board and outside") {
+  struct {
+    double x, y, sigma, sx, sy;
+  } const points[] = {
+      // by mpmath with 50 digits
+      {-1.5, 1.45, 0.01, 0, -4502.2200328344},
+      {-2.5, 2.1, 0.02, 1251.9936506029, -2750.9084908483},
+      {-3, 3, 0.05, 600.74721915735, -600.74721915735},
+      {0.52, -0.47, 0.01, 0, 4702.1257375647},
+      {0.999, -1.003, 0.01, -18.37689267777, -5.9639108953723},
+      {2.7, -0.4, 0.03, -779.20114894334, 0},
+      {0.3, 0.2, 0.5, 0.1372355413007, 0.26373496544211},
+      {5, -7, 20, -0.012469268850386, 0.017449519146042},
+  };
+  for (const auto& p : points) {
+    INFO(p.x << ", " << p.y << ", sigma " << p.sigma);
+    const Tensor s = toy_score("checkerboard", tensor({{p.x, p.y}}, f64), p.sigma);
+    CHECK(s[0][0].item() == Approx(p.sx).epsilon(1e-9).margin(1e-9));
+    CHECK(s[0][1].item() == Approx(p.sy).epsilon(1e-9).margin(1e-9));
+  }
+  const Tensor s = toy_score("checkerboard", tensor({{1e30, -0.5}, {1e6, -1e9}}, f64), 0.01);
+  CHECK(allclose(s, tensor({{-1e34, 0}, {-1e10, 1e13}}, f64), 1e-4, 1e30));
+}
+
 TEST_CASE("errors of toys name what is known") {
   Generator g(1);
   CHECK_THROWS_WITH(toy_points("ring", 3, g), "[toys] expected one of rings, moons, spirals, checkerboard; got 'ring'");
