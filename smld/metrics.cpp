@@ -59,7 +59,8 @@ double within(const Tensor& x, double h) {
 /// sum_k w_k (2 pi h^2)^(d/2) N(x; mu_k, S_k + h^2 I), the kernel's mean over the mixture at each row of x, averaged.
 double mean_kernel(const Tensor& x, const GaussianMixture& p, double h) {
   const double d = static_cast<double>(p.dimension());
-  return std::pow(2 * std::numbers::pi * h * h, d / 2) * mean(exp(p.log_density(x, h))).item();
+  // in logarithms: in many dimensions the factor overflows and the density underflows
+  return mean(exp(p.log_density(x, h) + d / 2 * std::log(2 * std::numbers::pi * h * h))).item();
 }
 
 /// The same over two draws of the mixture: x' ~ component b makes the law of x - x' that of N(mu_a - mu_b, S_a + S_b).

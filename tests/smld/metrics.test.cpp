@@ -49,6 +49,22 @@ TEST_CASE("MMD against a mixture: its closed forms agree with Monte Carlo and wi
   CHECK(mmd2(x.to(f32), p, 1) == Approx(far).margin(1e-6));
 }
 
+TEST_CASE("MMD against a mixture in many dimensions, where (2 pi h^2)^(d/2) overflows and densities underflow") {
+  for (const std::int64_t d : {200, 784})
+    for (const double h : {1.0, 30.0}) {
+      INFO(d << " dimensions, h " << h);
+      // N(0, v I): every term in closed form
+      const double v = 2, dd = static_cast<double>(d);
+      const GaussianMixture p(ones({1}, f64), zeros({1, d}, f64), (v * eye(d, f64)).unsqueeze(0));
+      const Tensor x = concat({zeros({1, d}, f64), full({1, d}, 0.2, f64)}, 0);
+      const double far = 0.04 * dd, s = v + h * h;
+      const double scale = std::exp(dd / 2 * std::log(h * h / s));
+      const double expected = std::exp(-0.5 * far / (h * h)) - scale * (1 + std::exp(-0.5 * far / s)) +
+                              std::exp(dd / 2 * std::log(h * h / (2 * v + h * h)));
+      CHECK(mmd2(x, p, h) == Approx(expected).epsilon(1e-10));
+    }
+}
+
 TEST_CASE("MMD, sliced W2 and mode weights see what differs: weights, scale, a shift; and nothing where nothing does") {
   const GaussianMixture& p = pair_of_modes();
   const std::int64_t n = 2000;
