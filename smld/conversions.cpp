@@ -4,20 +4,11 @@
 #include <utility>
 
 #include "ops/ops.h"
+#include "smld/detail/transition.h"
 
 namespace stein::smld {
-namespace {
 
-/// The forward transition from `before` to `now`: sqrt(a), and v.
-struct Transition {
-  Tensor root, variance;
-};
-Transition transition(const Kernel& now, const Kernel& before) {
-  const Tensor root = now.alpha / before.alpha;
-  return {root, square(now.sigma) - square(root * before.sigma)};
-}
-
-}  // namespace
+using detail::transition;
 
 Kernel kernel(double alpha, double sigma, DType dtype) { return {scalar(alpha, dtype), scalar(sigma, dtype)}; }
 
@@ -35,22 +26,22 @@ Tensor denoised_from_noise(const Tensor& x, const Tensor& eps, const Kernel& k) 
 Tensor noise_from_denoised(const Tensor& x, const Tensor& x0, const Kernel& k) { return (x - k.alpha * x0) / k.sigma; }
 
 Tensor posterior_mean_from_denoised(const Tensor& x, const Tensor& x0, const Kernel& now, const Kernel& before) {
-  const Transition f = transition(now, before);
+  const auto f = transition(now, before);
   return (before.alpha * f.variance * x0 + f.root * square(before.sigma) * x) / square(now.sigma);
 }
 
 Tensor posterior_mean_from_score(const Tensor& x, const Tensor& s, const Kernel& now, const Kernel& before) {
-  const Transition f = transition(now, before);
+  const auto f = transition(now, before);
   return (x + f.variance * s) / f.root;
 }
 
 Tensor posterior_mean_from_noise(const Tensor& x, const Tensor& eps, const Kernel& now, const Kernel& before) {
-  const Transition f = transition(now, before);
+  const auto f = transition(now, before);
   return (x - f.variance / now.sigma * eps) / f.root;
 }
 
 Tensor denoised_from_posterior_mean(const Tensor& x, const Tensor& mean, const Kernel& now, const Kernel& before) {
-  const Transition f = transition(now, before);
+  const auto f = transition(now, before);
   return (square(now.sigma) * mean - f.root * square(before.sigma) * x) / (before.alpha * f.variance);
 }
 

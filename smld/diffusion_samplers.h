@@ -25,7 +25,7 @@ enum class Predictor : std::uint8_t {
 /// "euler-maruyama", "reverse-diffusion", "ancestral" or "none". Throws Error for others.
 Predictor predictor(const std::string& name);
 
-struct SdeOptions : SamplerHooks {
+struct ReverseSdeOptions : SamplerHooks {
   /// At the times linspace(1, end, steps), each step to the next of them and the last to 0, where alpha = 1 and sigma = 0 except for
   /// Euler-Maruyama, which knows only f and g and so leaves VE's sigma_min.
   std::int64_t steps = 1000;
@@ -44,7 +44,7 @@ struct SdeOptions : SamplerHooks {
 /// reverse_diffusion and ancestral about Tweedie's). Throws Error for steps < 1, end outside (0, 1), rounds < 1, snr <= 0, and for neither
 /// predictor nor corrector.
 Tensor reverse_sde(const TimeScore& score, const Sde& sde, const Tensor& x, Generator& generator,
-                   const SdeOptions& options = {});
+                   const ReverseSdeOptions& options = {});
 
 // ---- probability flow ----
 
@@ -73,7 +73,7 @@ enum class DdpmVariance : std::uint8_t {
 
 struct DdpmOptions : SamplerHooks {
   DdpmVariance variance = DdpmVariance::posterior;
-  std::int64_t rounds = 1;  ///< as in SdeOptions
+  std::int64_t rounds = 1;  ///< as in ReverseSdeOptions
 };
 
 /// Ancestral sampling (2006.11239, algorithm 2) from x ~ N(0, I) at t = T: mean (x_t - beta_t / sqrt(1 - abar_t) eps) / sqrt(1 - beta_t), no noise in

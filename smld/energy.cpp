@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "autograd/alias.h"
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "tensor/error.h"
@@ -22,7 +23,7 @@ Score score_of(Energy energy) {
   return [f = std::move(energy)](const Tensor& input) {
     const bool record = is_recording();
     NoGrad on(false);
-    const Tensor x = record && input.requires_grad() ? input : input.detach().requires_grad_();
+    const Tensor x = record && input.requires_grad() ? alias(input) : input.detach().requires_grad_();
     const Tensor e = sum(energy_of(f, x));
     return e.requires_grad() ? neg(grad(e, x, {.create_graph = record})) : zeros_like(x.detach());
   };

@@ -13,8 +13,7 @@ namespace stein::smld {
 namespace {
 
 Tensor checked_labels(const char* op, const Tensor& labels) {
-  if (labels.rank() != 1 || labels.dtype() != i64 || labels.size(0) < 1)
-    fail(op, "labels (B) or (1), i64", describe(labels));
+  if (labels.rank() != 1 || labels.dtype() != i64) fail(op, "labels (B) or (1), i64", describe(labels));
   return labels;
 }
 

@@ -17,6 +17,7 @@ Tensor classifier_gradient(const NoisyClassifier& classifier, const Tensor& x, c
 
 /// Classifier guidance (Dhariwal and Nichol 2021, arXiv 2105.05233; Song et al. 2021, appendix I.1): s(x, t) + weight grad_x log p(y | x_t).
 /// labels (B) i64, one for each sample of the batch to come, or one for all (1). weight 1: the conditional score.
+/// For scores only: of a noise model, eps = -sigma s, the term would be -weight sigma grad_x log p. Give score_of(noise, schedule) (conversions.h).
 TimeScore classifier_guidance(TimeScore score, NoisyClassifier classifier, const Tensor& labels, double weight = 1);
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): s_null + weight (s_y - s_null), s_null = score(x, t, null_label). weight 1 is the plain

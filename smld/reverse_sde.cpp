@@ -17,7 +17,7 @@ Tensor times(const Tensor& x, double t) { return full({x.size(0)}, t, x.dtype())
 
 double mean_norm(const Tensor& t) { return mean(stein::sqrt(per_sample(square(t.to(f64))))).item(); }
 
-void check(const SdeOptions& o, double end) {
+void check(const ReverseSdeOptions& o, double end) {
   constexpr const char* op = "reverse_sde";
   if (o.steps < 1 || o.rounds < 1 || o.corrector_steps < 0)
     fail(op, "at least one step, one round and no negative number of corrector steps",
@@ -42,7 +42,7 @@ Predictor predictor(const std::string& name) {
 }
 
 Tensor reverse_sde(const TimeScore& score, const Sde& sde, const Tensor& start, Generator& generator,
-                   const SdeOptions& o) {
+                   const ReverseSdeOptions& o) {
   const double end = o.end == 0 ? sde.sampling_end() : o.end;
   check(o, end);
   if (start.rank() < 1) fail("reverse_sde", "x (B, ...)", describe(start));
@@ -61,14 +61,14 @@ Tensor reverse_sde(const TimeScore& score, const Sde& sde, const Tensor& start, 
   const auto step = [&](Tensor x, std::int64_t i) -> Moments {
     const double t = time(i);
     const Level now = level(i), before = level(i + 1);
-    const double a = detail::ratio2(now, before), v = detail::transition_variance(now, before);
+    const auto [root, v] = detail::forward(now, before);
     Moments m{x, 0};
     for (std::int64_t c = 0; c < o.corrector_steps; ++c) {
       if (c > 0) x = run.constrain(x, now.alpha, now.sigma);
       const Tensor s = scored(x, t), z = run.noise(x);
       const double size = mean_norm(s);
       const double r = size > 0 ? o.snr * mean_norm(z) / size : 0;
-      const double tau = 2 * a * r * r;
+      const double tau = 2 * root * root * r * r;
       m.mean = x + tau * s;
       m.deviation = 0;
       x = m.mean + std::sqrt(2 * tau) * z;
@@ -82,9 +82,9 @@ Tensor reverse_sde(const TimeScore& score, const Sde& sde, const Tensor& start, 
         return {(1 - h * sde.drift(t)) * x + (h * g2) * s, std::sqrt(g2 * h)};
       }
       case Predictor::reverse_diffusion:
-        return {(2 - std::sqrt(a)) * x + v * s, std::sqrt(v)};
+        return {(2 - root) * x + v * s, std::sqrt(v)};
       default:
-        return {(x + v * s) / std::sqrt(a), std::sqrt(v) * before.sigma / now.sigma};
+        return {(x + v * s) / root, std::sqrt(v) * before.sigma / now.sigma};
     }
   };
   return detail::run_chain(start, o.steps, o.rounds, level, step, run);

@@ -7,6 +7,7 @@
 
 #include "ops/ops.h"
 #include "smld/detail/hooks.h"
+#include "smld/detail/transition.h"
 
 namespace stein::smld::detail {
 
@@ -14,13 +15,10 @@ struct Level {
   double alpha, sigma;
 };
 
-/// The forward transition x_now = sqrt(a) x_before + sqrt(v) z: a, and v.
-inline double ratio2(const Level& now, const Level& before) {
-  const double r = now.alpha / before.alpha;
-  return r * r;
-}
-inline double transition_variance(const Level& now, const Level& before) {
-  return std::max(now.sigma * now.sigma - ratio2(now, before) * before.sigma * before.sigma, 0.0);
+/// The forward transition, its variance not below 0.
+inline Transition<double> forward(const Level& now, const Level& before) {
+  const auto f = transition(now, before);
+  return {f.root, std::max(f.variance, 0.0)};
 }
 
 /// A step's result before its noise.
@@ -40,8 +38,10 @@ Tensor run_chain(const Tensor& start, std::int64_t steps, std::int64_t rounds, c
     for (std::int64_t round = 0; round < rounds; ++round) {
       const Moments m = step(run.constrain(x, now.alpha, now.sigma), i);
       x = m.deviation > 0 && i + 1 < steps ? m.mean + m.deviation * run.noise(x) : m.mean;
-      if (round + 1 < rounds)
-        x = (now.alpha / before.alpha) * x + std::sqrt(transition_variance(now, before)) * run.noise(x);
+      if (round + 1 < rounds) {
+        const auto f = forward(now, before);
+        x = f.root * x + std::sqrt(f.variance) * run.noise(x);
+      }
     }
     run.step_done();
   }

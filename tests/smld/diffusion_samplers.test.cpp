@@ -39,7 +39,7 @@ void run_cases(const std::vector<Case>& cases) {
     INFO(c.sde << ", predictor " << static_cast<int>(c.predictor) << ", correctors " << c.correctors);
     Generator g(seed++);
     const Sde sde = std::string(c.sde) == "ve" ? Sde::ve(0.01, 20) : Sde::named(c.sde);
-    SdeOptions o;
+    ReverseSdeOptions o;
     o.steps = 100;
     o.predictor = c.predictor;
     o.corrector_steps = c.correctors;
@@ -74,7 +74,7 @@ TEST_CASE("every predictor tends to the data's variance; a corrector shrinks the
     for (const Predictor p : {Predictor::euler_maruyama, Predictor::reverse_diffusion, Predictor::ancestral}) {
       INFO(name << " " << static_cast<int>(p));
       Generator g(1);
-      SdeOptions o;
+      ReverseSdeOptions o;
       o.steps = 200;
       o.predictor = p;
       const Tensor x = reverse_sde(gaussian(sde), sde, prior_sample(sde, {n, 1}, g), g, o);
@@ -86,7 +86,7 @@ TEST_CASE("every predictor tends to the data's variance; a corrector shrinks the
   const Sde sde = Sde::ve(0.01, 5);
   const auto error = [&](std::int64_t correctors, Predictor p) {
     Generator g(2);
-    SdeOptions o;
+    ReverseSdeOptions o;
     o.steps = 25;
     o.predictor = p;
     o.corrector_steps = correctors;
@@ -102,7 +102,7 @@ TEST_CASE("the last step's noise is left out, and the steps are those of the pap
   const TimeScore ones_score = [](const Tensor& x, const Tensor&) { return ones_like(x); };
   const Tensor x = full({3, 2}, 2, f64);
   Generator g(1), untouched(1);
-  SdeOptions o;
+  ReverseSdeOptions o;
   o.steps = 1;
   const Sde vp = Sde::vp(), ve = Sde::ve(0.01, 20);
   // from t = 1 to alpha = 1: beta_1 = 1 - alpha(1)^2
@@ -175,7 +175,7 @@ TEST_CASE("the diffusion samplers record nothing, may be stopped, and name what 
   const TimeScore f = [&](const Tensor& x, const Tensor&) { return weight * x; };
   Generator g(1);
   const Tensor x = randn({4, 2, 3}, g).requires_grad_();
-  SdeOptions o;
+  ReverseSdeOptions o;
   o.steps = 5;
   std::int64_t steps = 0;
   o.progress = [&](std::int64_t done, std::int64_t total) { return ++steps == done && total == 5; };
@@ -186,15 +186,16 @@ TEST_CASE("the diffusion samplers record nothing, may be stopped, and name what 
   CHECK_THROWS_AS(reverse_sde(f, sde, x, g, o), Interrupted);
   CHECK_THROWS_AS(probability_flow(f, sde, x, {.progress = o.progress}), Interrupted);
   const auto with = [&](auto change) {
-    SdeOptions bad;
+    ReverseSdeOptions bad;
     change(bad);
     return reverse_sde(f, sde, x, g, bad);
   };
   CHECK_THROWS_WITH(
-      with([](SdeOptions& b) { b.steps = 0; }),
+      with([](ReverseSdeOptions& b) { b.steps = 0; }),
       "[reverse_sde] expected at least one step, one round and no negative number of corrector steps; got 0, 1, 0");
-  CHECK_THROWS_WITH(with([](SdeOptions& b) { b.end = 1; }), "[reverse_sde] expected an end in (0, 1); got 1.000000");
-  CHECK_THROWS_WITH(with([](SdeOptions& b) { b.predictor = Predictor::none; }),
+  CHECK_THROWS_WITH(with([](ReverseSdeOptions& b) { b.end = 1; }),
+                    "[reverse_sde] expected an end in (0, 1); got 1.000000");
+  CHECK_THROWS_WITH(with([](ReverseSdeOptions& b) { b.predictor = Predictor::none; }),
                     "[reverse_sde] expected a predictor or corrector steps; got neither");
   CHECK_THROWS_WITH(reverse_sde([](const Tensor& y, const Tensor&) { return y[0]; }, sde, x, g, {}),
                     "[reverse_sde] expected a score of the samples' shape and dtype, f32 (4, 2, 3); got f32 (2, 3)");

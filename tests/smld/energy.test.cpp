@@ -63,6 +63,15 @@ TEST_CASE("the caller's tensor stays as it was, and without recording the score 
   CHECK(allclose(constant, recorded.detach(), 1e-14, 1e-14));
 }
 
+TEST_CASE("an energy's score takes views, expanded ones too, recorded or not") {
+  const Score s = score_of([](const Tensor& y) { return per_sample(square(square(y))); });
+  const Tensor row = tensor({{1, 2}}, f64).requires_grad_(), x = row.expand({3, 2});
+  CHECK(equal(s(x).detach(), tensor({{-4, -32}, {-4, -32}, {-4, -32}}, f64)));
+  CHECK(equal(grad(sum(s(x)), row), tensor({{-36, -144}}, f64)));
+  const Tensor turned = tensor({{1, 3}, {2, 4}}, f64).requires_grad_();
+  CHECK(equal(grad(sum(s(turned.transpose())), turned), -12.0 * square(turned.detach())));
+}
+
 TEST_CASE("energies at a level or time") {
   const LevelScore s = score_of([](const Tensor& x, const Tensor& t) { return per_sample(square(x)) * t; });
   const Tensor x = tensor({{1, 2}, {3, 4}}, f64), t = tensor({0.5, 2}, f64);

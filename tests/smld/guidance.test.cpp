@@ -76,7 +76,7 @@ TEST_CASE("a sampler driven by either guidance with weight 1 samples the class")
                               classifier_free_guidance(conditional(sde), label, 2)};
   for (const TimeScore& s : models) {
     Generator g(2);
-    SdeOptions o;
+    ReverseSdeOptions o;
     o.steps = 60;
     const Tensor x = reverse_sde(s, sde, prior_sample(sde, {n, 2}, g, f64), g, o);
     const auto m = mean(x, {0}).to_vector<double>(), v = var(x, {0}).to_vector<double>();
@@ -84,6 +84,15 @@ TEST_CASE("a sampler driven by either guidance with weight 1 samples the class")
     CHECK(m[1] == Approx(1).margin(4 * std::sqrt(0.9 / n) + 0.02));
     CHECK(v[0] == Approx(0.5).epsilon(4 * std::sqrt(2.0 / n) + 0.05));
     CHECK(v[1] == Approx(0.9).epsilon(4 * std::sqrt(2.0 / n) + 0.05));
+  }
+}
+
+TEST_CASE("guidance of an empty batch is empty, with no label or with one") {
+  const Sde sde = Sde::vp();
+  const Tensor x = zeros({0, 2}, f64), t = zeros({0}, f64);
+  for (const Tensor& label : {zeros({0}, i64), zeros({1}, i64)}) {
+    CHECK(classifier_guidance(MixtureScore(both()).score_of(sde), classifier(sde), label)(x, t).shape() == Shape{0, 2});
+    CHECK(classifier_free_guidance(conditional(sde), label, 2, 3)(x, t).shape() == Shape{0, 2});
   }
 }
 

@@ -31,7 +31,7 @@ TEST_CASE("inpainting by the reverse SDE: the bias of replacing, what rounds men
   const std::int64_t n = 1500;
   const auto run = [&](std::int64_t rounds, Predictor p) {
     Generator g(1);
-    SdeOptions o;
+    ReverseSdeOptions o;
     o.steps = 100;
     o.rounds = rounds;
     o.predictor = p;
@@ -70,7 +70,7 @@ TEST_CASE("a constraint is called before each step with its level, and at the en
   const TimeScore zero = [](const Tensor& x, const Tensor&) { return zeros_like(x); };
   const Tensor x = ones({2, 1});
   Generator g(1);
-  SdeOptions s;
+  ReverseSdeOptions s;
   s.constraint = spy;
   s.steps = 2;
   s.end = 0.5;
@@ -108,7 +108,7 @@ TEST_CASE("the round back is the forward transition: rounds leave the law of an 
       return neg(x) / (square(k.alpha) + square(k.sigma));
     };
     Generator g(3);
-    SdeOptions o;
+    ReverseSdeOptions o;
     o.steps = 100;
     o.rounds = 4;
     o.predictor = Predictor::ancestral;

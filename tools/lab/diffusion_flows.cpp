@@ -13,7 +13,7 @@ using namespace smld;
 
 Sampled by_sde(const Lab& lab, const TimeScore& s, const Sde& sde, const Tensor& start, Generator g,
                Predictor predictor, std::int64_t steps, std::int64_t corrector) {
-  SdeOptions o;
+  ReverseSdeOptions o;
   o.steps = steps;
   o.predictor = predictor;
   o.corrector_steps = corrector;
@@ -54,7 +54,7 @@ void paths(Lab& lab, const Family& vp, const GaussianMixture& p, Generator g) {
   };
   std::vector<double> t;
   std::vector<Tensor> x;
-  SdeOptions o;
+  ReverseSdeOptions o;
   o.steps = steps;
   o.constraint = [&](const Tensor& now, double, double) {
     const double end = vp.sde.sampling_end(), i = static_cast<double>(t.size());

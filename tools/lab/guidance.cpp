@@ -185,7 +185,7 @@ Tensor sample(Lab& lab, const Problem& p, const Way& way, double w, const Tensor
   if (way.flow)
     return probability_flow(way.field(w), p.sde, x,
                             {.steps = lab.pick<std::int64_t>(way.exact ? 0 : 40, 6), .progress = go_on});
-  SdeOptions o;
+  ReverseSdeOptions o;
   o.steps = lab.pick<std::int64_t>(200, 10);
   o.progress = go_on;
   return reverse_sde(way.field(w), p.sde, x, g, o);
