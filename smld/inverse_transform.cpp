@@ -71,12 +71,12 @@ Quantile quantile_of_density(const Tensor& grid, const Tensor& density) {
 Tensor inverse_transform(const Quantile& quantile, std::int64_t n, Generator& generator, DType dtype) {
   if (n < 0) fail("inverse_transform", "n >= 0", std::to_string(n));
   if (!is_floating(dtype)) fail("inverse_transform", "f32 or f64", std::string(name_of(dtype)));
-  // Odd multiples of 2^-54: 0 and 1, where quantiles are infinite, do not occur.
+  // Draws are multiples of 2^-53 below 1; 0, where quantiles may be infinite, becomes the middle of its cell.
   const Tensor u = uniform({n}, generator, 0, 1, f64);
   Tensor out = empty({n}, f64);
   double* to = out.mutable_data<double>();
   for (std::int64_t i = 0; i < n; ++i) {
-    const double v = std::min(u.data<double>()[i] + 0x1p-54, 1 - 0x1p-53);
+    const double v = std::max(u.data<double>()[i], 0x1p-54);
     to[i] = quantile(v);
     if (!std::isfinite(to[i]))
       fail("inverse_transform", "finite quantiles", std::to_string(to[i]) + " for u = " + std::to_string(v));

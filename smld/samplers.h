@@ -42,7 +42,8 @@ struct AnnealedOptions : SamplerHooks {
 };
 
 /// Annealed Langevin dynamics from x (B, ...) through the levels of `ladder` (L), largest first. Nothing is recorded. Published
-/// starts: uniform in [0, 1] for images, or N(0, sigma_1^2 I). options.constraint gets alpha = 1 and the level's sigma.
+/// starts: uniform in [0, 1] for images, or N(0, sigma_1^2 I). options.constraint gets alpha = 1 and the level's sigma. Throws
+/// Error for levels that are not above 0 or that rise.
 Tensor annealed_langevin(const LevelScore& score, const Tensor& ladder, const Tensor& x, Generator& generator,
                          const AnnealedOptions& options = {});
 

@@ -16,6 +16,17 @@ void check_betas(const char* op, double low, double high) {
     fail(op, "0 <= beta_min <= beta_max, beta_max above 0", std::to_string(low) + ", " + std::to_string(high));
 }
 
+double checked(double t) {
+  if (!(t >= -1e-6 && t <= 1 + 1e-6)) fail("sde", "times in [0, 1]", std::to_string(t));
+  return t;
+}
+Tensor checked(const Tensor& time) {
+  if (time.rank() != 1 || !is_floating(time.dtype())) fail("sde", "times (B), f32 or f64", describe(time));
+  Tensor t = time.detach();
+  for (double v : t.to(f64).to_vector<double>()) checked(v);
+  return t;
+}
+
 // The formulas, for a number and for a tensor.
 using std::exp, std::expm1, std::sqrt;
 /// The integral of beta from 0 to t.
@@ -70,16 +81,18 @@ Sde Sde::named(const std::string& name) {
   fail("sde", "vp, sub-vp or ve", name);
 }
 
-double Sde::alpha(double t) const { return alpha_of(t, kind_, low_, high_); }
-double Sde::sigma(double t) const { return sigma_at(t, kind_, low_, high_); }
-double Sde::beta(double t) const { return kind_ == Kind::ve ? 0 : low_ + (high_ - low_) * t; }
+double Sde::alpha(double t) const { return alpha_of(checked(t), kind_, low_, high_); }
+double Sde::sigma(double t) const { return sigma_at(checked(t), kind_, low_, high_); }
+double Sde::beta(double time) const {
+  const double t = checked(time);
+  return kind_ == Kind::ve ? 0 : low_ + (high_ - low_) * t;
+}
 double Sde::drift(double t) const { return -0.5 * beta(t); }
-double Sde::diffusion2(double t) const { return g2_of(t, kind_, low_, high_); }
-Tensor Sde::diffusion2(const Tensor& t) const { return g2_of(t.detach(), kind_, low_, high_); }
+double Sde::diffusion2(double t) const { return g2_of(checked(t), kind_, low_, high_); }
+Tensor Sde::diffusion2(const Tensor& t) const { return g2_of(checked(t), kind_, low_, high_); }
 
 Kernel Sde::kernel(const Tensor& time, int rank) const {
-  if (time.rank() != 1 || !is_floating(time.dtype())) fail("sde", "times (B), f32 or f64", describe(time));
-  const Tensor t = reshape(time.detach(), Shape{time.size(0)} + Dims::filled(rank - 1, 1));
+  const Tensor t = reshape(checked(time), Shape{time.size(0)} + Dims::filled(rank - 1, 1));
   return {alpha_of(t, kind_, low_, high_), sigma_at(t, kind_, low_, high_)};
 }
 
@@ -125,6 +138,20 @@ DdpmSchedule::DdpmSchedule(std::int64_t steps, double first, double last) : beta
     alpha_bar_.push_back(alpha_bar_.back() * (1 - beta_.back()));
   }
 }
+
+namespace {
+
+double entry(const std::vector<double>& table, std::int64_t first, std::int64_t t) {
+  const auto last = static_cast<std::int64_t>(table.size()) - 1;
+  if (t < first || t > last)
+    fail("ddpm", "a step in " + std::to_string(first) + " ... " + std::to_string(last), std::to_string(t));
+  return table[static_cast<std::size_t>(t)];
+}
+
+}  // namespace
+
+double DdpmSchedule::beta(std::int64_t t) const { return entry(beta_, 1, t); }
+double DdpmSchedule::alpha_bar(std::int64_t t) const { return entry(alpha_bar_, 0, t); }
 
 Kernel DdpmSchedule::kernel(const Tensor& t, int rank, DType dtype) const {
   std::vector<double> alpha, sigma;

@@ -42,6 +42,7 @@ class Sde {
   static Sde named(const std::string& name);
 
   Kind kind() const { return kind_; }
+  // All functions of the time throw Error for t outside [0, 1], where the formulas go on but mean nothing; 1e-6 beyond is rounding.
   double alpha(double t) const;
   double sigma(double t) const;
   double drift(double t) const;       ///< f(t)
@@ -78,10 +79,8 @@ class DdpmSchedule {
   explicit DdpmSchedule(std::int64_t steps = 1000, double first = 1e-4, double last = 0.02);
 
   std::int64_t steps() const { return static_cast<std::int64_t>(beta_.size()) - 1; }
-  double beta(std::int64_t t) const { return beta_.at(static_cast<std::size_t>(t)); }  ///< t in 1 ... T
-  double alpha_bar(std::int64_t t) const {
-    return alpha_bar_.at(static_cast<std::size_t>(t));
-  }  ///< t in 0 ... T; abar_0 = 1
+  double beta(std::int64_t t) const;       ///< t in 1 ... T; throws Error for others
+  double alpha_bar(std::int64_t t) const;  ///< t in 0 ... T, abar_0 = 1; throws Error for others
   /// Kernel at t (B) i64, each in 0 ... T, for samples of rank `rank`. Throws Error for other t.
   Kernel kernel(const Tensor& t, int rank, DType dtype) const;
 

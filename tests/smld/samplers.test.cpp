@@ -52,6 +52,34 @@ TEST_CASE(
                     "[langevin] expected a step size above 0 and at least 0 steps; got 0.000000, 1");
 }
 
+TEST_CASE("annealed Langevin: the half step is the full step of half the size, by default and when named") {
+  const Tensor ladder = tensor({2, 0.5}, f64);
+  const LevelScore f = [&](const Tensor& x, const Tensor& level) {
+    return neg(x) / (1 + square(unsqueeze(index_select(ladder, 0, level), 1)));
+  };
+  Generator g(7);
+  const Tensor start = randn({4, 3}, g, f64);
+  const auto run = [&](LangevinStep step, double epsilon) {
+    Generator own(8);
+    AnnealedOptions options;
+    options.steps_per_level = 5;
+    options.step = step;
+    options.epsilon = epsilon;
+    return annealed_langevin(f, ladder, start, own, options);
+  };
+  const Tensor full_step = run(LangevinStep::full, 0), half_step = run(LangevinStep::half, 0);
+  CHECK(allclose(half_step, full_step, 1e-12));
+  CHECK(equal(full_step, run(LangevinStep::full, 0.2 * 0.25)));
+  CHECK(equal(half_step, run(LangevinStep::half, 0.4 * 0.25)));
+  CHECK(!allclose(run(LangevinStep::half, 0.05), full_step, 1e-3));
+  CHECK(allclose(run(LangevinStep::half, 0.06), run(LangevinStep::full, 0.03), 1e-12));
+  Generator own(9);
+  CHECK_THROWS_WITH(annealed_langevin(f, tensor({0.5, 2}, f64), start, own),
+                    "[annealed_langevin] expected noise levels above 0, the largest first; got 2.000000 as number 1");
+  CHECK_THROWS_AS(annealed_langevin(f, tensor({1, 0}, f64), start, own), Error);
+  CHECK_NOTHROW(annealed_langevin(f, tensor({0.5, 0.5}, f64), start, own));
+}
+
 TEST_CASE("MALA has no bias of the step size, and accepts what the law of a Gaussian says") {
   const double s = 0.8, tau = 0.8;  // plain Langevin: S / (1 - tau / (2 S)) = 2 S
   const Score f = [&](const Tensor& x) { return x * (-1 / s); };

@@ -111,6 +111,36 @@ TEST_CASE("kernels of tensors: those of numbers, also in f32 at small t") {
   }
 }
 
+TEST_CASE("times outside [0, 1] and steps outside 1 ... T are errors; rounding is not") {
+  for (const auto& [name, sde] : sdes()) {
+    INFO(name);
+    for (const double t : {-0.01, 1.01, 2.0, double(NAN)}) {
+      CHECK_THROWS_WITH(sde.alpha(t), Catch::Matchers::Contains("[sde] expected times in [0, 1]; got "));
+      CHECK_THROWS_AS(sde.sigma(t), Error);
+      CHECK_THROWS_AS(sde.beta(t), Error);
+      CHECK_THROWS_AS(sde.drift(t), Error);
+      CHECK_THROWS_AS(sde.diffusion2(t), Error);
+      CHECK_THROWS_AS(sde.kernel(tensor({0.5, t}, f64), 2), Error);
+      CHECK_THROWS_AS(sde.kernel(tensor({t}, f32), 2), Error);
+      CHECK_THROWS_AS(sde.diffusion2(tensor({0.5, t}, f64)), Error);
+    }
+    for (const double t : {0.0, 1.0, 1 + 1e-7}) {
+      CHECK_NOTHROW(sde.kernel(tensor({t}, f32), 2));
+      CHECK_NOTHROW(sde.kernel(tensor({t}, f64), 2));
+      CHECK_NOTHROW(sde.sigma(t));
+    }
+    CHECK(sde.kernel(zeros({0}, f64), 3).sigma.shape() == Shape{0, 1, 1});
+  }
+  CHECK_THROWS_WITH(Sde::vp().sigma(2), "[sde] expected times in [0, 1]; got 2.000000");
+  const DdpmSchedule schedule(10);
+  CHECK_NOTHROW(schedule.beta(10));
+  CHECK(schedule.alpha_bar(0) == 1);
+  CHECK_THROWS_WITH(schedule.beta(0), "[ddpm] expected a step in 1 ... 10; got 0");
+  CHECK_THROWS_WITH(schedule.beta(11), "[ddpm] expected a step in 1 ... 10; got 11");
+  CHECK_THROWS_WITH(schedule.alpha_bar(-1), "[ddpm] expected a step in 0 ... 10; got -1");
+  CHECK_THROWS_WITH(schedule.alpha_bar(11), "[ddpm] expected a step in 0 ... 10; got 11");
+}
+
 TEST_CASE("times by importance have the density g^2 / sigma^2 and weights that make up for it") {
   const std::int64_t n = 20000;
   for (const auto& [name, sde] : sdes())
