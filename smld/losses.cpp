@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "smld/losses.h"
 
-#include "autograd/grad.h"
 #include "ops/ops.h"
+#include "smld/detail/checks.h"
+#include "smld/detail/slices.h"
 #include "smld/terms.h"
 
 namespace stein::smld {
-namespace {
 
-void same_shape(const char* op, const Tensor& a, const Tensor& b, const char* what) {
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) fail(op, std::string(what) + " of " + describe(a), describe(b));
-}
-
-}  // namespace
+using detail::same_shape;
 
 Tensor per_sample(const Tensor& t) {
   if (t.rank() == 1) return t;
@@ -24,7 +20,7 @@ Tensor per_sample(const Tensor& t) {
 Tensor hutchinson_trace(const Tensor& s, const Tensor& x, const Tensor& v) {
   same_shape("hutchinson_trace", x, s, "a score");
   same_shape("hutchinson_trace", x, v, "a probe");
-  return per_sample(grad(s, x, {.cotangents = {v}, .create_graph = true}) * v);
+  return detail::dot(detail::left_product(s, x, v, 0, true), v, 0);
 }
 
 Tensor explicit_loss(const Score& score, const Tensor& x, const Tensor& target) {

@@ -6,14 +6,13 @@
 #include <numbers>
 
 #include "ops/ops.h"
+#include "smld/detail/checks.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
 namespace {
 
-void check_positive(const char* op, const char* what, double value) {
-  if (!(value > 0) || !std::isfinite(value)) fail(op, std::string(what) + " above 0", std::to_string(value));
-}
+using detail::check_positive;
 
 /// sqrt(tr Cov / d) of a mixture about 0: the root of E |u|^2 / d.
 double size_of_mixture(const GaussianMixture& q) {

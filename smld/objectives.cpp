@@ -4,15 +4,12 @@
 #include <cmath>
 
 #include "ops/ops.h"
+#include "smld/detail/model_at.h"
 #include "smld/ladder.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
 namespace {
-
-Score at(const LevelScore& model, const Tensor& t) {
-  return [model, t](const Tensor& x) { return model(x, t); };
-}
 
 Tensor draw(const objective::Probes& p, const Tensor& x, Generator& g) {
   const Tensor v = draw_probes(p.law, p.count, x, g);
@@ -23,7 +20,7 @@ Tensor draw(const objective::Probes& p, const Tensor& x, Generator& g) {
 template <class Formula>
 Objective one_density(Formula formula) {
   return [formula](const LevelScore& model, const Tensor& x, Generator& g) {
-    return loss_of(formula(at(model, {}), x, g));
+    return loss_of(formula(detail::at(model, {}), x, g));
   };
 }
 

@@ -36,7 +36,8 @@ LabelledObjective label_dropped(Objective objective, std::int64_t null_label, do
       fail("label_dropped", "a label i64 for each of " + std::to_string(x.size(0)) + " samples", describe(label));
     const Tensor out = uniform(label.shape(), g, 0, 1, f64) < drop;
     const Tensor kept = where(out, static_cast<double>(null_label), label);
-    return o([&](const Tensor& at, const Tensor& t) { return model(at, t, kept); }, x, g);
+    // By value: an objective may keep the model inside a checkpoint, which runs in the backward pass.
+    return o([model, kept](const Tensor& at, const Tensor& t) { return model(at, t, kept); }, x, g);
   };
 }
 

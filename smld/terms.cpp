@@ -4,17 +4,17 @@
 #include <cmath>
 
 #include "autograd/alias.h"
-#include "autograd/grad.h"
 #include "ops/ops.h"
+#include "smld/detail/checks.h"
+#include "smld/detail/model_at.h"
+#include "smld/detail/slices.h"
 #include "smld/ladder.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
 namespace {
 
-void same_shape(const char* op, const Tensor& a, const Tensor& b, const char* what) {
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) fail(op, std::string(what) + " of " + describe(a), describe(b));
-}
+using detail::at, detail::check_positive, detail::same_shape;
 
 Tensor scored(const char* op, const Score& score, const Tensor& x) {
   const Tensor s = score(x);
@@ -27,15 +27,7 @@ void check_levels(const char* op, const Tensor& x, const Tensor& level) {
     fail(op, "a level i64 for each of " + std::to_string(x.size(0)) + " samples", describe(level));
 }
 
-void check_positive(const char* op, const char* what, double value) {
-  if (!(value > 0) || !std::isfinite(value)) fail(op, std::string(what) + " above 0", std::to_string(value));
-}
-
 Tensor half_square(const Tensor& s) { return 0.5 * per_sample(square(s)); }
-
-Score at(const LevelScore& model, const Tensor& t) {
-  return [&model, t](const Tensor& x) { return model(x, t); };
-}
 
 std::int64_t width(const Tensor& x) { return numel(x.shape().slice(1, x.rank())); }
 
@@ -57,17 +49,12 @@ struct Products {
     NoGrad on(false);
     const Tensor x = record && input.requires_grad() ? alias(input) : input.detach().requires_grad_();
     s = scored(op, score, x);
-    jv = s.requires_grad() ? grad(s, x, {.cotangents = {v}, .create_graph = record, .batched = lead}) : zeros_like(v);
+    jv = s.requires_grad() ? detail::left_product(s, x, v, lead, record) : zeros_like(v);
     if (!record) s = s.detach();
   }
 
   /// Dot products of the samples, (B) or (m, B).
-  Tensor dot(const Tensor& a, const Tensor& b) const {
-    if (!lead) return per_sample(a * b);
-    Axes axes;
-    for (int i = 2; i < v.rank(); ++i) axes.push_back(i);
-    return axes.empty() ? a * b : sum(a * b, axes);
-  }
+  Tensor dot(const Tensor& a, const Tensor& b) const { return detail::dot(a, b, lead); }
   /// The mean over the probes: (B).
   Tensor average(const Tensor& t) const { return lead ? mean(t, {0}) : t; }
   Tensor trace() const { return average(dot(jv, v)); }
@@ -184,6 +171,9 @@ Terms ddpm_terms(const LevelScore& noise, const Tensor& x, const Tensor& t, cons
                  const DdpmSchedule& schedule) {
   same_shape("ddpm_loss", x, z, "noise");
   check_levels("ddpm_loss", x, t);
+  for (std::int64_t step : t.to_vector<std::int64_t>())
+    if (step < 1 || step > schedule.steps())
+      fail("ddpm_loss", "steps in 1 ... " + std::to_string(schedule.steps()), std::to_string(step));
   const Kernel k = schedule.kernel(t, x.rank(), x.dtype());
   const Tensor eps = noise(k.alpha * x + k.sigma * z, t);
   same_shape("ddpm_loss", x, eps, "predicted noise");

@@ -56,7 +56,7 @@ Terms ncsn_terms(const LevelScore& score, const Tensor& x, const Tensor& level, 
 Terms ncsn_ssm_vr_terms(const LevelScore& score, const Tensor& x, const Tensor& level, const Tensor& z, const Tensor& v,
                         const Tensor& ladder);
 
-/// |z - eps(x_t, t)|^2, x_t = sqrt(abar_t) x + sqrt(1 - abar_t) z, t (B) i64 in 1 ... T; `noise` returns eps. No 1/2, as published.
+/// |z - eps(x_t, t)|^2, x_t = sqrt(abar_t) x + sqrt(1 - abar_t) z, t (B) i64 in 1 ... T (Error for others); `noise` returns eps. No 1/2, as published.
 Terms ddpm_terms(const LevelScore& noise, const Tensor& x, const Tensor& t, const Tensor& z,
                  const DdpmSchedule& schedule);
 

@@ -237,6 +237,55 @@ TEST_CASE("dropped labels: the share asked for, the others kept") {
   CHECK(drop(1).mean == 1);
 }
 
+TEST_CASE("dropped labels live as long as a checkpoint that runs the model again in the backward pass") {
+  Generator g(13);
+  const Tensor x = randn({4, 3}, g, f64), label = from_vector<std::int64_t>({0, 1, 2, 0}, {4});
+  const auto slope = [&](const TraceOptions& trace) {
+    const Tensor w = full({4, 1}, 0.5, f64).requires_grad_();
+    Generator own(14);
+    Loss loss;
+    {  // nothing but the loss outlives this block
+      const ConditionalScore model = [w, own_gain = ones({1}, f64)](const Tensor& y, const Tensor&, const Tensor& l) {
+        return sin(index_select(w, 0, l) * y * sum(y, {1}, true)) * own_gain;
+      };
+      loss = label_dropped(objective::implicit(trace), 3, 0.5)(model, x, label, own);
+    }
+    return grad(loss.value, w);
+  };
+  const Tensor chunked = slope({.method = TraceMethod::chunked, .memory = 1});
+  CHECK(allclose(chunked, slope({.method = TraceMethod::naive}), 1e-10, 1e-12));
+  CHECK(std::abs(chunked[3].item()) > 1e-3);  // some are dropped
+}
+
+TEST_CASE("every objective takes samples that are numbers, (B), and empty batches") {
+  Generator g(15);
+  const Tensor w = full({1}, 0.5, f64).requires_grad_();
+  const LevelScore model = [&](const Tensor& y, const Tensor&) { return tanh(w * y) - y; };
+  const Tensor x = randn({5}, g, f64);
+  for (const auto& [name, o] : every_objective()) {
+    INFO(name);
+    // the same as for samples (B, 1)
+    Generator a(16), b(16);
+    const bool orthogonal = name == "ssm-vr";  // two probes of one dimension cannot be
+    if (orthogonal) {
+      CHECK_THROWS_WITH(o(model, x, a),
+                        Contains("[draw_probes] expected at least 1 probe, of orthogonal ones at most 1"));
+    } else {
+      const Loss loss = o(model, x, a);
+      CHECK(loss.per_sample.shape() == Shape{5});
+      CHECK(allclose(loss.per_sample, o(model, reshape(x, {5, 1}), b).per_sample, 1e-12, 1e-12));
+      CHECK(std::isfinite(grad(loss.value, w).item()));
+    }
+    for (const Shape& none : {Shape{0}, Shape{0, 3}, Shape{0, 2, 4, 4}}) {
+      if (orthogonal && none.rank() == 1) continue;
+      INFO(to_string(none));
+      const Loss empty_loss = o(model, zeros(none, f64), g);
+      CHECK(empty_loss.per_sample.shape() == Shape{0});
+      CHECK(empty_loss.per_sample.dtype() == f64);
+    }
+  }
+}
+
 TEST_CASE("objectives refuse what would be silently wrong") {
   const LevelScore model = [](const Tensor& y, const Tensor&) { return neg(y); };
   const Tensor x = ones({2, 2}, f64);
@@ -263,6 +312,13 @@ TEST_CASE("objectives refuse what would be silently wrong") {
   CHECK_THROWS_WITH(weighting("sigma"),
                     "[weighting] expected one of 1, sigma2, sigma2/alpha2, sigma4/alpha2, g2; got sigma");
   CHECK_THROWS_WITH(label_dropped(objective::dsm(), 3, 1.5), Contains("[label_dropped] expected a probability"));
+  const auto at_step = [&](std::int64_t t) {
+    return ddpm_terms(model, x, full({2}, static_cast<double>(t), i64), ones({2, 2}, f64), DdpmSchedule(20));
+  };
+  CHECK_NOTHROW(at_step(1));
+  CHECK_NOTHROW(at_step(20));
+  CHECK_THROWS_WITH(at_step(0), "[ddpm_loss] expected steps in 1 ... 20; got 0");
+  CHECK_THROWS_WITH(at_step(21), "[ddpm_loss] expected steps in 1 ... 20; got 21");
   CHECK_THROWS_WITH(weighted_sum({}), "[weighted_sum] expected at least one objective; got none");
   const LevelScore narrow_model = [](const Tensor& y, const Tensor&) { return narrow(y, 1, 0, 1); };
   for (const auto& [name, o] : every_objective()) {
