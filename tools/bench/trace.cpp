@@ -16,25 +16,7 @@ int trace(const TraceArgs& args) {
   const int threads = use_threads(args.threads);
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(args.layers) + 2, args.hidden);
   sizes.front() = sizes.back() = args.dim;
-  Generator g(0);
-  const nn::MLP net(sizes, "softplus", g);
-  nn::Adam adam(net, {.lr = 1e-3});
-  const Tensor x = randn({args.batch, args.dim}, g);
   const double before = peak_rss_mb();
-  const auto step = [&](const std::string& method) {
-    Tensor loss;
-    if (method == "dsm") {
-      const Tensor z = randn_like(x, g);
-      loss = mean(0.5 * smld::per_sample(square(0.1 * net(x + 0.1 * z) + z)));
-    } else {
-      const auto [s, t] = smld::value_and_trace([&](const Tensor& at) { return net(at); }, x,
-                                                {.method = smld::trace_method(method), .generator = &g});
-      loss = mean(0.5 * smld::per_sample(square(s)) + t);
-    }
-    adam.step(grad({loss}, net.parameters()));
-    return loss.item();
-  };
-
   if (!args.json)
     fmt::print(
         "implicit score matching, training step: dim {}, {} x {} softplus, batch {}, threads {}, SIMD {}\n"
@@ -44,15 +26,34 @@ int trace(const TraceArgs& args) {
   const double begun = seconds_since_start();
   for (const std::string& method : args.methods) {
     const auto start = Clock::now();
-    step(method);
+    // Each method trains a network of its own, as many steps at most as the peers: on one batch the loss has no minimum, the
+    // weights grow, and after thousands of steps denormal slopes would be timed.
+    Generator g(0);
+    const nn::MLP net(sizes, "softplus", g);
+    nn::Adam adam(net, {.lr = 1e-3});
+    const Tensor x = randn({args.batch, args.dim}, g);
+    const auto step = [&] {
+      Tensor loss;
+      if (method == "dsm") {
+        const Tensor z = randn_like(x, g);
+        loss = mean(0.5 * smld::per_sample(square(0.1 * net(x + 0.1 * z) + z)));
+      } else {
+        const auto [s, t] = smld::value_and_trace([&](const Tensor& at) { return net(at); }, x,
+                                                  {.method = smld::trace_method(method), .generator = &g});
+        loss = mean(0.5 * smld::per_sample(square(s)) + t);
+      }
+      adam.step(grad({loss}, net.parameters()));
+      return loss.item();
+    };
+    step();
     const double first = begun + since(start);  // as if the methods before it had not run
     const auto again = Clock::now();
-    step(method);
-    const auto n = std::clamp(static_cast<int>(args.seconds / std::max(since(again), 1e-5)), 3, 4000);
+    step();
+    const auto n = std::clamp(static_cast<int>(args.seconds / std::max(since(again), 1e-5)), 3, 400);
     std::vector<double> times;
     for (int i = 0; i < n; ++i) {
       const auto at = Clock::now();
-      step(method);
+      step();
       times.push_back(since(at));
     }
     const Times t = summary(times);
