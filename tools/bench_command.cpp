@@ -50,7 +50,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
       ->delimiter(',')
       ->check(
           CLI::IsMember({"dsm", "exact", "naive", "chunked", "structured", "collapsed", "cyclic", "hutchinson", "fd"}));
-  c->add_option("--seconds", trace->seconds, "time for each method")->check(above_zero);
+  c->add_option("--seconds", trace->seconds, "time for each method, 400 steps at most")->check(above_zero);
   threads(c, trace->threads);
   c->add_flag("--json", trace->json, kJson);
   on(c, [trace] { return bench::trace(*trace); });

@@ -58,7 +58,8 @@ std::vector<std::string> files_of(const std::string& path) {
   std::vector<std::string> files;
   const auto gather = [&](const std::string& folder) {
     for (const auto& e : fs::directory_iterator(folder))
-      if (e.is_regular_file() && (e.path().extension() == ".safetensors" || e.path().extension() == ".json"))
+      if (e.is_regular_file() && e.path().filename() != "trace.json" &&  // a profile: millions of characters
+          (e.path().extension() == ".safetensors" || e.path().extension() == ".json"))
         files.push_back(e.path().string());
   };
   gather(path);

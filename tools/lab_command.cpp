@@ -200,7 +200,8 @@ int lab(const LabArgs& a) {
   if (a.json)
     fmt::print("{}\n", Json{{"out", a.out}, {"report", a.out + "/report.html"}, {"experiments", results}}.dump());
   if (stopped) return kInterrupted;
-  if (!a.json && a.names.front() == "all") fmt::print("{}/report.html shows them all\n", a.out);
+  if (!a.json && a.names.front() == "all")
+    fmt::print("{}/report.html shows them all{}\n", a.out, failed ? "; some failed" : "");
   return failed ? 1 : 0;
 }
 

@@ -49,11 +49,15 @@ bool is_tag(std::string_view rest) {  // rest begins with <
 
 std::string cell_text(const Cell& c) { return c.number && c.text.empty() ? num(c.value, 4) : inline_html(c.text); }
 
-// Numbers to the right: columns whose every cell is one.
+constexpr const char* kQuick =
+    "A --quick run: its numbers are too small to conclude from; what the text says, a full run shows.";
+
+// Numbers to the right: columns whose every cell is one, or empty.
 std::vector<bool> numeric(const std::vector<std::string>& columns, const std::vector<Row>& rows) {
   std::vector<bool> r(columns.size(), !rows.empty());
+  const auto fits = [](const Cell& c) { return c.number || c.text.empty() || c.text == "–" || c.text == "0"; };
   for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) r[i] = r[i] && row[i].number;
+    for (std::size_t i = 0; i < row.size(); ++i) r[i] = r[i] && fits(row[i]);
   return r;
 }
 
@@ -135,6 +139,7 @@ std::string inline_html(const std::string& text) {
 std::string article_html(const std::string& name, const std::string& title, const std::string& command,
                          const Lab& lab) {
   std::string s = fmt::format("<article id=\"{}\">\n<h2>{}</h2>\n", name, inline_html(title));
+  if (lab.quick()) s += std::string("<p class=\"bad\">") + kQuick + "</p>\n";
   for (const auto& b : lab.blocks()) switch (b.kind) {
       case Block::Kind::heading:
         s += "<h3>" + inline_html(b.text) + "</h3>\n";
@@ -167,6 +172,7 @@ std::string article_html(const std::string& name, const std::string& title, cons
 std::string article_markdown(const std::string& name, const std::string& title, const std::string& command,
                              const Lab& lab) {
   std::string s = "# " + markdown(title) + "\n\n";
+  if (lab.quick()) s += std::string(kQuick) + "\n\n";
   for (const auto& b : lab.blocks()) switch (b.kind) {
       case Block::Kind::heading:
         s += "## " + markdown(b.text) + "\n\n";
