@@ -3,9 +3,9 @@
 
 #include <utility>
 
-#include "autograd/alias.h"
 #include "autograd/grad.h"
 #include "ops/ops.h"
+#include "smld/detail/samples.h"
 #include "tensor/error.h"
 #include "tensor/recording.h"
 
@@ -23,7 +23,7 @@ Score score_of(Energy energy) {
   return [f = std::move(energy)](const Tensor& input) {
     const bool record = is_recording();
     NoGrad on(false);
-    const Tensor x = record && input.requires_grad() ? alias(input) : input.detach().requires_grad_();
+    const Tensor x = detail::variable(input, record);
     const Tensor e = sum(energy_of(f, x));
     return e.requires_grad() ? neg(grad(e, x, {.create_graph = record})) : zeros_like(x.detach());
   };

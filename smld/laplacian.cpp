@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <optional>
 
-#include "autograd/alias.h"
 #include "autograd/calculus/checkpoint.h"
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "smld/detail/forward_laplacian.h"
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
+#include "smld/detail/samples.h"
 #include "tensor/random.h"
 #include "tensor/recording.h"
 
@@ -22,7 +22,7 @@ Tensor zero_if_none(const Tensor& t, const Tensor& x) { return t.defined() ? t :
 // Forward mode, as many directions at a time as the memory allows; while recording each chunk runs f again in its backward pass,
 // so that one chunk's graph lives at a time.
 Tensor forward(const Energy& f, const Tensor& energy, const Tensor& x, std::int64_t memory) {
-  const auto d = numel(x.shape().slice(1, x.rank())), rows = detail::rows_at_once(energy, x, memory);
+  const auto d = detail::sample_size(x), rows = detail::rows_at_once(energy, x, memory);
   Tensor total;
   for (std::int64_t first = 0; first < d; first += rows) {
     const auto count = std::min(rows, d - first);
@@ -30,7 +30,7 @@ Tensor forward(const Energy& f, const Tensor& energy, const Tensor& x, std::int6
     if (is_recording() && rows < d)
       part = checkpoint(
           [f, first, count](const Tensor& at) {
-            const Tensor input = at.requires_grad() ? alias(at) : at.detach().requires_grad_();
+            const Tensor input = detail::variable(at);
             return zero_if_none(
                 detail::push_taylor(energy_of(f, input), input, detail::unit_vectors(input, first, count)).second,
                 input);
@@ -57,7 +57,7 @@ EnergyTerms energy_terms(const Energy& f, const Tensor& input, const LaplacianOp
   if (input.rank() < 1) fail("laplacian", "x (B, ...)", describe(input));
   const bool record = is_recording();
   NoGrad on(false);
-  const Tensor x = input.requires_grad() ? alias(input) : input.detach().requires_grad_();
+  const Tensor x = detail::variable(input);
   // Run again, f draws from default_generator() what it draws here (dropout).
   const Energy again = [f, state = default_generator().state()](const Tensor& at) {
     const Substitute same(state);
@@ -76,7 +76,7 @@ EnergyTerms energy_terms(const Energy& f, const Tensor& input, const LaplacianOp
       plan = detail::plan_trace(r.gradient, x, o.memory, detail::Order::cheapest, why);
     if (o.method == LaplacianMethod::planned && !plan)
       fail("laplacian", "an energy whose gradient's Jacobian is a sum of chains", why, "use forward or nested");
-    const auto d = numel(x.shape().slice(1, x.rank()));
+    const auto d = detail::sample_size(x);
     if (o.method == LaplacianMethod::nested)
       r.laplacian = detail::trace_by_products([again](const Tensor& at) { return neg(score_of(again)(at)); },
                                               r.gradient, x, detail::rows_at_once(r.gradient, x, o.memory), true);

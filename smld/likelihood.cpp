@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "ops/ops.h"
+#include "smld/detail/samples.h"
 #include "smld/ode.h"
 #include "tensor/error.h"
 #include "tensor/recording.h"
@@ -16,7 +17,7 @@ Likelihood log_likelihood(const TimeScore& score, const Sde& sde, const Tensor& 
   if (x.rank() < 1 || !is_floating(x.dtype())) fail(op, "samples (B, ...), f32 or f64", describe(x));
   if (!(o.start > 0 && o.start < 1)) fail(op, "a start in (0, 1)", std::to_string(o.start));
   NoGrad guard;
-  const std::int64_t batch = x.size(0), d = batch ? x.numel() / batch : numel(x.shape().slice(1, x.rank()));
+  const std::int64_t batch = x.size(0), d = detail::sample_size(x);
   // The same probes at every evaluation: the estimators draw from a generator that is set back each time.
   Generator& source = o.trace.generator ? *o.trace.generator : default_generator();
   Generator probes = source.fork(source.take(1).position);

@@ -3,10 +3,11 @@
 
 #include <cmath>
 
-#include "autograd/alias.h"
 #include "ops/ops.h"
 #include "smld/detail/checks.h"
 #include "smld/detail/model_at.h"
+#include "smld/detail/products.h"
+#include "smld/detail/samples.h"
 #include "smld/detail/slices.h"
 #include "smld/ladder.h"
 #include "tensor/recording.h"
@@ -29,8 +30,6 @@ void check_levels(const char* op, const Tensor& x, const Tensor& level) {
 
 Tensor half_square(const Tensor& s) { return 0.5 * per_sample(square(s)); }
 
-std::int64_t width(const Tensor& x) { return numel(x.shape().slice(1, x.rank())); }
-
 void check_probes(const char* op, const Tensor& x, const Tensor& v) {
   const int lead = v.rank() - x.rank();
   if ((lead != 0 && lead != 1) || v.shape().slice(lead, v.rank()) != x.shape() || v.dtype() != x.dtype())
@@ -47,7 +46,7 @@ struct Products {
     check_probes(op, input, v);
     const bool record = is_recording();
     NoGrad on(false);
-    const Tensor x = record && input.requires_grad() ? alias(input) : input.detach().requires_grad_();
+    const Tensor x = detail::variable(input, record);
     s = scored(op, score, x);
     jv = s.requires_grad() ? detail::left_product(s, x, v, lead, record) : zeros_like(v);
     if (!record) s = s.detach();
@@ -105,7 +104,7 @@ Terms finite_differences(const char* op, const char* name, const Tensor& x, cons
                          Formula formula) {
   check_positive(op, "eps", eps);
   check_probes(op, x, v);
-  const double h = eps / std::sqrt(static_cast<double>(width(x)));
+  const double h = eps / std::sqrt(static_cast<double>(detail::sample_size(x)));
   const bool one = v.rank() == x.rank();
   const auto m = one ? 1 : v.size(0);
   Tensor squares, traces;
@@ -215,9 +214,7 @@ Terms sde_terms(const TimeScore& score, const Tensor& x, const Tensor& t, const 
 }
 
 Terms gradient_penalty_terms(const Score& score, const Tensor& x) {
-  const auto d = width(x);
-  const Tensor rows = reshape(eye(d, x.dtype()), {d, 1, d}).expand({d, x.size(0), d});
-  const Products p("gradient_penalty", score, x, reshape(rows, Shape{d} + x.shape()));
+  const Products p("gradient_penalty", score, x, detail::unit_vectors(x, 0, detail::sample_size(x)));
   return {{"|ds/dx|^2", sum(p.dot(p.jv, p.jv), {0})}};
 }
 

@@ -7,13 +7,13 @@
 #include <cmath>
 #include <map>
 
-#include "autograd/alias.h"
 #include "autograd/calculus/functional.h"
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "smld/detail/estimators.h"
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
+#include "smld/detail/samples.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -50,14 +50,14 @@ struct Run {
     if (input.rank() < 1) fail("trace", "x (B, ...)", describe(input));
     const bool recording = is_recording();
     NoGrad on(false);
-    x = input.requires_grad() ? alias(input) : input.detach().requires_grad_();
+    x = detail::variable(input);
     s = f(x);
     if (s.shape() != x.shape() || s.dtype() != x.dtype())
       fail("trace", "a model whose result is " + describe(x), describe(s));
     record = recording;
   }
   std::int64_t batch() const { return x.size(0); }
-  std::int64_t width() const { return numel(x.shape().slice(1, x.rank())); }
+  std::int64_t width() const { return detail::sample_size(x); }
 };
 
 // The plan for a named order; nothing, and why, when it does not apply.

@@ -5,6 +5,7 @@
 
 #include "autograd/grad.h"
 #include "ops/ops.h"
+#include "smld/detail/samples.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -19,7 +20,7 @@ ProbeLaw probe_law(const std::string& name) {
 
 Tensor draw_probes(ProbeLaw law, std::int64_t m, const Tensor& x, Generator& g) {
   NoGrad guard;
-  const auto b = x.size(0), d = numel(x.shape().slice(1, x.rank()));
+  const auto b = x.size(0), d = detail::sample_size(x);
   if (m < 1 || (law == ProbeLaw::orthogonal && m > d))
     fail("draw_probes", "at least 1 probe, of orthogonal ones at most " + std::to_string(d), std::to_string(m));
   const Shape shape = Shape{m} + x.shape();
@@ -52,15 +53,13 @@ struct Products {
     const Tensor r = grad(
         s, x,
         {.cotangents = {reshape(v, Shape{k} + x.shape())}, .create_graph = record, .retain_graph = true, .batched = 1});
-    return reshape(r, {k, x.size(0), numel(x.shape().slice(1, x.rank()))});
+    return reshape(r, {k, x.size(0), sample_size(x)});
   }
 };
 
-std::int64_t width(const Tensor& x) { return numel(x.shape().slice(1, x.rank())); }
-
 // Probes in rows, (k, B, d).
 Tensor probes(ProbeLaw law, std::int64_t k, const Tensor& x, const TraceOptions& o) {
-  return reshape(draw_probes(law, k, x, generator_of(o)), {k, x.size(0), width(x)});
+  return reshape(draw_probes(law, k, x, generator_of(o)), {k, x.size(0), sample_size(x)});
 }
 
 // (k, B, d) <-> (B, d, k)
@@ -121,7 +120,7 @@ Tensor xtrace(const Products& j, std::int64_t d, const TraceOptions& o) {
 
 Tensor estimate(const Tensor& s, const Tensor& x, const TraceOptions& o) {
   const Products j{s, x};
-  const auto d = numel(x.shape().slice(1, x.rank()));
+  const auto d = sample_size(x);
   switch (o.method) {
     case TraceMethod::hutchpp:
       return hutchpp(j, d, o);
@@ -133,7 +132,7 @@ Tensor estimate(const Tensor& s, const Tensor& x, const TraceOptions& o) {
 }
 
 std::pair<Tensor, Tensor> finite_differences(const Score& f, const Tensor& x, const TraceOptions& o) {
-  const auto d = numel(x.shape().slice(1, x.rank()));
+  const auto d = sample_size(x);
   if (!(o.step > 0)) fail("trace", "a step above 0", std::to_string(o.step));
   const Tensor s = f(x);
   if (s.shape() != x.shape() || s.dtype() != x.dtype())

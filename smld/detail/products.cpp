@@ -8,6 +8,7 @@
 #include "autograd/grad.h"
 #include "autograd/walk.h"
 #include "ops/ops.h"
+#include "smld/detail/samples.h"
 #include "tensor/random.h"
 #include "tensor/recording.h"
 
@@ -66,14 +67,14 @@ ProductCost product_cost(const Tensor& s, const Tensor& x) {
 }
 
 std::int64_t rows_at_once(const Tensor& s, const Tensor& x, std::int64_t memory) {
-  const auto d = numel(x.shape().slice(1, x.rank()));
+  const auto d = sample_size(x);
   return std::clamp<std::int64_t>(
       static_cast<std::int64_t>(static_cast<double>(memory) / (2 * product_cost(s, x).bytes + 1)), 1,
       std::max<std::int64_t>(d, 1));
 }
 
 Tensor trace_by_products(const Score& f, const Tensor& s, const Tensor& x, std::int64_t rows, bool replay) {
-  const auto d = numel(x.shape().slice(1, x.rank()));
+  const auto d = sample_size(x);
   check_samples_apart(s, x);
   Tensor total;
   for (std::int64_t first = 0; first < d; first += rows) {
