@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The op of docs/add_an_op.md, compiled from the page itself: its values, its derivatives, and a wrong rule in its place.
-#include <docs/catalogue.h>  // written by add_an_op.cmake from the page
+#include <docs/add_an_op.h>  // written by add_an_op.cmake from the page
 #include <catch2/catch.hpp>
 
 #include "autograd/calculus/gradcheck_table.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The test `package`: installs BUILD into a fresh prefix, then configures, builds and runs examples/mixture.cpp by
+# The test `package`: installs BUILD into a fresh prefix, then configures, builds and runs examples/06_score_2d.cpp by
 # tests/package/CMakeLists.txt against that prefix alone.
 #   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DGENERATOR=... -DCOMPILER=... -DBUILD_TYPE=... -P run.cmake
 function(run)
@@ -12,7 +12,7 @@ endfunction()
 
 file(REMOVE_RECURSE "${WORK}")
 run(${CMAKE_COMMAND} --install "${BUILD}" --prefix "${WORK}/prefix" --component library)
-file(COPY "${SOURCE}/tests/package/CMakeLists.txt" "${SOURCE}/examples/mixture.cpp" DESTINATION "${WORK}/source")
+file(COPY "${SOURCE}/tests/package/CMakeLists.txt" "${SOURCE}/examples/06_score_2d.cpp" DESTINATION "${WORK}/source")
 run(${CMAKE_COMMAND} -S "${WORK}/source" -B "${WORK}/build" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${COMPILER}"
     "-DCMAKE_BUILD_TYPE=${BUILD_TYPE}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix")
 string(TIMESTAMP start %s)
