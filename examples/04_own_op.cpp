@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An op of one's own, outside of stein's tree: a struct with `forward` and a rule per input. The rule is written with ops, so every
-// order of derivative exists. For SIMD kernels and the every-op suite see docs/add_an_op.md.
+// order of derivative exists. For SIMD kernels and the every-op suite see docs/10_extending.md.
 #include <cstdio>
 
 #include "autograd/rule.h"

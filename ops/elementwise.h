@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Elementwise ops: a functor on scalars is the whole kernel. An op file, ops/elementwise/<name>.op.h, is compiled several times:
 // once for the host (STEIN_HOST: the public function, the rule, the registration) and once per SIMD level (the functor
-// on packs). docs/add_an_op.md walks through one.
+// on packs). docs/10_extending.md walks through one.
 //
 //     namespace stein::STEIN_UNIT {
 //     struct Softplus : Unary {
