@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "autograd/detail/observer.h"
 #include "autograd/rule.h"
 #include "autograd/walk.h"
 
@@ -105,6 +106,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
   std::vector<Edge> from;
   for (std::size_t i = 0; i < outputs.size(); ++i) from.push_back(edge_of(outputs[i]));
   const Walk walk(from, inputs, stop);
+  if (detail::observer) detail::observer->walk_begins();
   Tensors cotangent(static_cast<std::size_t>(walk.slots()));  // of every output of every node
   auto accumulate = [&](int slot, Tensor value) {
     Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
@@ -145,6 +147,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
       for (int w = waiting[slot]; w >= 0; w = next[static_cast<std::size_t>(w)])
         result[static_cast<std::size_t>(w)] = mine[j];
     }
+    if (detail::observer && any) detail::observer->cotangents_arrived(node, mine);
     if (!any || walk.is_end(i)) continue;
 
     std::uint64_t wanted = 0;
@@ -153,6 +156,7 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     if (!wanted) continue;  // a wanted intermediate result with nothing wanted behind it
     const OrderGuard order(node.order + 1);
     const detail::ModuleGuard module(node.module);
+    const detail::ObservedRules observed;
     Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, mine, lead, wanted)
                                                    : node.op->vjp(node, mine, lead, wanted);
     for (int k = 0; k < node.inputs.size(); ++k) {

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "autograd/detail/observer.h"
 #include "autograd/node.h"
 #include "tensor/error.h"
 
@@ -86,6 +87,7 @@ std::string Profile::module_name(int module) {
 void detail::TimedOp::begin(const char* name) { recorder_->open.push_back({name, Clock::now()}); }
 
 void detail::TimedOp::moved(std::span<const Tensor> inputs, std::span<const Tensor> outputs) {
+  if (observer) observer->op_gave(outputs);
   std::int64_t bytes = 0;
   const auto size = [](const Tensor& t) { return t.numel() * static_cast<std::int64_t>(size_of(t.dtype())); };
   for (const auto& out : outputs) {
@@ -106,6 +108,7 @@ void detail::TimedOp::end() {
   recorder_->open.pop_back();
   const double seconds = std::chrono::duration<double>(now - done.begin).count();
   if (!recorder_->open.empty()) recorder_->open.back().inner += seconds;
+  if (observer) observer->op_ran(done.op, seconds);
   auto& sum = recorder_->sums[{current_module, current_order, done.op}];
   sum.calls += 1;
   sum.bytes += done.bytes;

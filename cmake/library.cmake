@@ -40,6 +40,26 @@ const stein::detail::BuildInfo& stein::detail::build_info() {
 }
 ")
 
+# The page of a graph: its style and its script are files of their own, here made into strings.
+set(page "${PROJECT_SOURCE_DIR}/autograd/calculus/page")
+set(page_files graph.css layout.js view.js walk.js page.js)
+set(page_css "")
+set(page_js "")
+foreach(file IN LISTS page_files)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}/${file}")
+  file(READ "${page}/${file}" text)
+  get_filename_component(kind "${file}" LAST_EXT)
+  string(SUBSTRING "${kind}" 1 -1 kind)
+  string(APPEND page_${kind} "${text}")
+endforeach()
+stein_write_if_changed("${STEIN_GENERATED}/graph_page.cpp" "#include \"autograd/calculus/detail/graph_page.h\"
+
+namespace stein::detail {
+const char* const kGraphPageCss = R\"page(${page_css})page\";
+const char* const kGraphPageJs = R\"page(${page_js})page\";
+}  // namespace stein::detail
+")
+
 set(libraries stein::openblas fmt::fmt ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
 set(definitions "")
 if(STEIN_HAVE_PNG)
@@ -74,7 +94,8 @@ foreach(level IN LISTS STEIN_LEVELS)
   list(APPEND level_objects $<TARGET_OBJECTS:stein_${level}>)
 endforeach()
 
-add_library(stein STATIC ${host_sources} ${STEIN_OP_HOST_SOURCES} "${STEIN_GENERATED}/build_info.cpp" ${level_objects})
+add_library(stein STATIC ${host_sources} ${STEIN_OP_HOST_SOURCES} "${STEIN_GENERATED}/build_info.cpp"
+            "${STEIN_GENERATED}/graph_page.cpp" ${level_objects})
 add_library(stein::stein ALIAS stein)
 target_compile_features(stein PUBLIC cxx_std_20)
 target_include_directories(stein PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/stein>)

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
 
+#include "autograd/calculus/detail/graph_value.h"
 #include "autograd/node.h"
+#include "autograd/profile.h"
 #include "autograd/walk.h"
 
 namespace stein {
@@ -43,13 +46,22 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 
 }  // namespace
 
-GraphInfo graph_info(const Tensors& outputs) {
+GraphInfo::Value detail::graph_value(const Tensor& t) {
+  GraphInfo::Value v{t.shape(), t.dtype()};
+  if (t.numel() > GraphInfo::kShown) return v;
+  if (t.dtype() == f64) v.elements = t.to_vector<double>();
+  if (t.dtype() == f32)
+    for (const float e : t.to_vector<float>()) v.elements.push_back(e);
+  return v;
+}
+
+GraphInfo graph_info(const Tensors& outputs, const TensorNames& names) {
   GraphInfo g;
   std::vector<Edge> from;
   for (const auto& t : outputs) from.push_back(edge_of(t));
   const Walk walk = Walk::whole(from);
-  std::map<const Node*, int> number;
-  std::set<const Storage*> seen;
+  std::unordered_map<const Node*, int> number;
+  std::unordered_set<const Storage*> seen;
   std::map<int, GraphInfo::Level> levels;
   const auto place = [&](const Edge& e) {
     return e.node ? std::pair(number.at(e.node.get()), e.output) : std::pair(-1, 0);
@@ -58,20 +70,23 @@ GraphInfo graph_info(const Tensors& outputs) {
     const Node& node = walk.node(i);
     number[&node] = i;
     GraphInfo::Node n{node.name(), node.is_leaf() ? "" : name_of(node.op->kind()), node.order, {}, {}, {}, 0};
-    const auto save = [&](const char* what, int k, const Tensor& t) {
+    n.module = Profile::module_name(node.module);
+    n.number = node.id;
+    const auto save = [&](const char* what, int k, std::pair<int, int> made_by, const Tensor& t) {
       if (!t.defined()) return;
       const Storage* storage = t.impl().storage.get();
       const auto bytes = seen.insert(storage).second ? storage->bytes() : 0;
-      n.saved.push_back({fmt::format("{} {}", what, k), {t.shape(), t.dtype()}, bytes});
+      n.saved.push_back({fmt::format("{} {}", what, k), made_by, detail::graph_value(t), bytes});
       n.bytes += bytes;
     };
     for (int k = 0; k < node.inputs.size(); ++k) {
       n.inputs.push_back(place(node.inputs[k].edge));
-      save("in", k, node.inputs[k].kept);
+      save("in", k, n.inputs.back(), node.inputs[k].kept);
     }
     for (int k = 0; k < node.outputs.size(); ++k) {
-      n.outputs.push_back({node.outputs[k].shape, node.outputs[k].dtype});
-      save("out", k, node.outputs[k].kept);
+      const auto& o = node.outputs[k];
+      n.outputs.push_back(o.kept.defined() ? detail::graph_value(o.kept) : GraphInfo::Value{o.shape, o.dtype});
+      save("out", k, {i, k}, o.kept);
     }
     auto& level = levels.try_emplace(n.order, GraphInfo::Level{n.order, 0, 0}).first->second;
     ++level.nodes;
@@ -81,6 +96,14 @@ GraphInfo graph_info(const Tensors& outputs) {
   }
   for (const auto& e : from) g.outputs.push_back(place(e));
   for (const auto& [order, level] : levels) g.levels.push_back(level);
+  for (const auto& [name, t] : names) {
+    const auto at = number.find(edge_of(t).node.get());
+    if (at == number.end()) continue;
+    auto& n = g.nodes[static_cast<std::size_t>(at->second)];
+    n.name = name;
+    n.outputs[static_cast<std::size_t>(edge_of(t).output)] = detail::graph_value(t);
+    if (const auto dot = name.rfind('.'); n.op == "leaf" && dot != std::string::npos) n.module = name.substr(0, dot);
+  }
   return g;
 }
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A recorded graph, described: what was applied to what, and what it keeps in memory.
+// A recorded graph, described: what was applied to what, and what it keeps in memory. One description, five forms to look at:
+// text, DOT, JSON, a drawing, a page. GraphRecording (graph_recording.h) adds what only a witness knows: which rule made a node,
+// times, and the cotangents of the backward walks.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,10 +19,14 @@ namespace stein {
 struct GraphInfo {
   struct Value {
     Shape shape;
-    DType dtype;
+    DType dtype = f32;
+    std::vector<double> elements{};  ///< in logical order; empty where they are not known, or more than kShown
   };
+  static constexpr std::int64_t kShown = 16;
+
   struct Saved {
-    std::string what;  ///< "in 0", "out 1"
+    std::string what;            ///< "in 0", "out 1"
+    std::pair<int, int> from{};  ///< the node and its result that this is; -1: a constant
     Value value;
     std::int64_t bytes;  ///< of the storage it keeps alive; 0 when an earlier node of this list keeps it too
   };
@@ -30,23 +38,57 @@ struct GraphInfo {
     std::vector<Value> outputs;
     std::vector<Saved> saved;
     std::int64_t bytes;
+    std::string
+        module{};  ///< dotted path of the scope it was made in, where one was profiled; of a named leaf its name's
+    std::string name{};        ///< given by the caller
+    int twin = -1;             ///< the node whose rule made this one, where a recording saw it
+    double seconds = 0;        ///< of its op; 0: not measured
+    std::uint64_t number = 0;  ///< the engine's own: nodes are counted as they are made
   };
   struct Level {
     int order, nodes;
     std::int64_t bytes;
   };
+  /// A node at which the cotangents of all results have arrived.
+  struct Step {
+    int node;
+    std::vector<std::optional<Value>> cotangents;  ///< one for each result; none: zero
+    std::vector<int> made;                         ///< nodes of this graph that its rules made
+    std::size_t moment;                            ///< ops run before it, an index in `memory`
+  };
+  using BackwardWalk = std::vector<Step>;
+  /// After an op has run.
+  struct Moment {
+    int order;
+    std::int64_t bytes;  ///< alive in all tensors, more than when the recording began
+  };
+
   std::vector<Node> nodes;                   ///< oldest first: inputs stand before their users
   std::vector<std::pair<int, int>> outputs;  ///< where the tensors asked about come from; -1: a constant
   std::vector<Level> levels;                 ///< sums by derivative order
   std::int64_t bytes = 0;                    ///< all that is saved; storage counted once
+  std::vector<BackwardWalk> walks;           ///< of a recording
+  std::vector<Moment> memory;                ///< of a recording
 };
 
+/// Names for leaves (or other results), as nn::Module::named_parameters gives them. "first.weight" belongs to module "first".
+using TensorNames = std::vector<std::pair<std::string, Tensor>>;
+
 /// The whole graph behind `outputs`.
-GraphInfo graph_info(const Tensors& outputs);
+GraphInfo graph_info(const Tensors& outputs, const TensorNames& names = {});
 
 /// A table with one line per node, and a summary.
 std::string to_text(const GraphInfo& graph);
 inline std::string graph_text(const Tensors& outputs) { return to_text(graph_info(outputs)); }
 inline std::string graph_text(const Tensor& output) { return graph_text(Tensors{output}); }
+
+/// For Graphviz: nodes coloured by derivative order, dotted edges where the tensor is kept for a backward pass.
+std::string to_dot(const GraphInfo& graph);
+/// Every field of the description.
+std::string to_json(const GraphInfo& graph);
+/// A drawing with its own layout, newest at the bottom; for light and dark. A second for three thousand nodes.
+std::string to_svg(const GraphInfo& graph, const std::string& title = "");
+/// One page that needs nothing else: search, zoom, modules folded and unfolded, the backward walks step by step, memory.
+std::string to_html(const GraphInfo& graph, const std::string& title = "");
 
 }  // namespace stein
