@@ -6,6 +6,7 @@
 #include "autograd/calculus/checkpoint.h"
 #include "autograd/calculus/functional.h"
 #include "autograd/calculus/graph.h"
+#include "autograd/calculus/graph_recording.h"
 #include "autograd/finite.h"
 #include "autograd/grad.h"
 #include "autograd/profile.h"

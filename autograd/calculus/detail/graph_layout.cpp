@@ -93,7 +93,7 @@ void settle(const std::vector<Index>& layer, const std::vector<double>& wanted, 
   std::vector<Pool> pools;
   for (Index i = 0; i < layer.size(); ++i) {
     if (i > 0) offset[i] = offset[i - 1] + (l.width[layer[i - 1]] + l.width[layer[i]]) / 2 + gap;
-    const double weight = l.width[layer[i]] == kBendWidth ? 2 : 1;  // straight edges are quiet
+    const double weight = l.width[layer[i]] == kBendWidth ? 4 : 1;  // straight edges are quiet
     pools.push_back({weight * (wanted[i] - offset[i]), weight, 1});
     while (pools.size() > 1) {
       const Pool last = pools.back();
