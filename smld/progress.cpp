@@ -54,8 +54,8 @@ void Progress::draw() {
   const int filled = static_cast<int>(part_ * kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-  const auto line = fmt::format("{} {} {:3.0f}% {}/{}  {} left {}", label_, bar, 100 * part_, done_, total_, detail_,
-                                clock_text(left));
+  const auto line = fmt::format("{} {} {:3.0f}% {}/{}  {} {} {}", label_, bar, 100 * part_, done_, total_, detail_,
+                                part_ < 1 ? "left" : "in", clock_text(part_ < 1 ? left : seconds()));
   if (terminal_)
     fmt::print(stderr, "\r\x1b[2K{}", line);
   else

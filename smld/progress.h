@@ -9,7 +9,8 @@
 namespace stein::smld {
 
 /// A line that tells how far long work has come: on a terminal it is redrawn in place, elsewhere it is printed every
-/// ten seconds. Time left is estimated from the speed since the work began here (resumed work is not counted).
+/// ten seconds. Time left is estimated from the speed since the work began here (resumed work is not counted); the last line says how
+/// long it took.
 class Progress {
  public:
   /// `done` of `total` units are done already; `enabled` false: prints nothing. `part` is how much of the work is done where
