@@ -11,6 +11,7 @@
 #include "nn/mlp.h"
 #include "nn/norm.h"
 #include "ops/ops.h"
+#include "tensor/detail/names.h"
 
 namespace stein::nn {
 namespace {
@@ -123,31 +124,17 @@ Tensor Dropout::operator()(const Tensor& x) const {
 
 namespace {
 
-struct NamedActivation {
-  std::string_view name;
-  Tensor (*f)(const Tensor&);
-};
-constexpr NamedActivation kActivations[] = {{"tanh", &stein::tanh}, {"softplus", &stein::softplus},
-                                            {"silu", &stein::silu}, {"elu", [](const Tensor& x) { return elu(x); }},
-                                            {"gelu", &stein::gelu}, {"gelu-tanh", &stein::gelu_tanh},
-                                            {"relu", &stein::relu}, {"sigmoid", &stein::sigmoid}};
+constexpr detail::Named<Tensor (*)(const Tensor&)> kActivations[] = {
+    {"tanh", &stein::tanh}, {"softplus", &stein::softplus},
+    {"silu", &stein::silu}, {"elu", [](const Tensor& x) { return elu(x); }},
+    {"gelu", &stein::gelu}, {"gelu-tanh", &stein::gelu_tanh},
+    {"relu", &stein::relu}, {"sigmoid", &stein::sigmoid}};
 
 }  // namespace
 
-std::vector<std::string> activation_names() {
-  std::vector<std::string> names;
-  for (const auto& a : kActivations) names.emplace_back(a.name);
-  return names;
-}
+std::vector<std::string> activation_names() { return detail::names_of(kActivations); }
 
-Activation::Activation(std::string_view name) : f_(nullptr) {
-  for (const auto& a : kActivations)
-    if (a.name == name) f_ = a.f;
-  if (f_) return;
-  std::string all;
-  for (const auto& known : activation_names()) all += (all.empty() ? "" : ", ") + known;
-  fail("activation", "one of " + all, "\"" + std::string(name) + "\"");
-}
+Activation::Activation(std::string_view name) : f_(detail::by_name("activation", kActivations, name)) {}
 
 MLP::MLP(const std::vector<std::int64_t>& sizes, std::string_view activation, Generator& generator) {
   if (sizes.size() < 2) fail("mlp", "at least two sizes", std::to_string(sizes.size()));

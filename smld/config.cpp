@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tensor/detail/names.h"
 #include "tensor/error.h"
 
 namespace stein::smld {
@@ -93,7 +94,7 @@ TrainConfig preset(const std::string& name) {
     c.steps_per_level = 100;
     return c;
   }
-  fail("preset", "tiny, quickstart, mnist or cifar10", name);
+  stein::detail::fail_name("preset", name, {"tiny", "quickstart", "mnist", "cifar10"});
 }
 
 void check_config(const TrainConfig& c) {
@@ -144,9 +145,9 @@ void set_field(TrainConfig& config, const std::string& field, const std::string&
       assign(target, name, nlohmann::json::parse(value, nullptr, false), value);
   });
   if (found) return;
-  std::string names;
-  each_field(config, [&](const char* name, const auto&) { names += (names.empty() ? "" : ", ") + std::string(name); });
-  fail("config", "one of " + names, field);
+  std::vector<std::string> names;
+  each_field(config, [&](const char* name, const auto&) { names.emplace_back(name); });
+  stein::detail::fail_name("config", field, names);
 }
 
 TrainConfig config_from_json(const std::string& text) {

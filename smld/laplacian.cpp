@@ -11,6 +11,7 @@
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
 #include "smld/detail/samples.h"
+#include "tensor/detail/names.h"
 #include "tensor/random.h"
 #include "tensor/recording.h"
 
@@ -46,11 +47,11 @@ Tensor forward(const Energy& f, const Tensor& energy, const Tensor& x, std::int6
 }  // namespace
 
 LaplacianMethod laplacian_method(const std::string& name) {
-  if (name == "cheapest") return LaplacianMethod::cheapest;
-  if (name == "nested") return LaplacianMethod::nested;
-  if (name == "forward") return LaplacianMethod::forward;
-  if (name == "planned") return LaplacianMethod::planned;
-  fail("laplacian", "cheapest, nested, forward or planned", name);
+  static constexpr stein::detail::Named<LaplacianMethod> kMethods[] = {{"cheapest", LaplacianMethod::cheapest},
+                                                                       {"nested", LaplacianMethod::nested},
+                                                                       {"forward", LaplacianMethod::forward},
+                                                                       {"planned", LaplacianMethod::planned}};
+  return stein::detail::by_name("laplacian", kMethods, name);
 }
 
 EnergyTerms energy_terms(const Energy& f, const Tensor& input, const LaplacianOptions& o) {

@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 #include "smld/detail/chain.h"
 #include "smld/diffusion_samplers.h"
+#include "tensor/detail/names.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -34,11 +35,11 @@ Tensor prior_sample(const Sde& sde, const Shape& shape, Generator& generator, DT
 }
 
 Predictor predictor(const std::string& name) {
-  if (name == "euler-maruyama") return Predictor::euler_maruyama;
-  if (name == "reverse-diffusion") return Predictor::reverse_diffusion;
-  if (name == "ancestral") return Predictor::ancestral;
-  if (name == "none") return Predictor::none;
-  fail("predictor", "euler-maruyama, reverse-diffusion, ancestral or none", name);
+  static constexpr stein::detail::Named<Predictor> kPredictors[] = {{"euler-maruyama", Predictor::euler_maruyama},
+                                                                    {"reverse-diffusion", Predictor::reverse_diffusion},
+                                                                    {"ancestral", Predictor::ancestral},
+                                                                    {"none", Predictor::none}};
+  return stein::detail::by_name("predictor", kPredictors, name);
 }
 
 Tensor reverse_sde(const TimeScore& score, const Sde& sde, const Tensor& start, Generator& generator,

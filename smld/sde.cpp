@@ -7,6 +7,7 @@
 
 #include "ops/ops.h"
 #include "smld/ladder.h"
+#include "tensor/detail/names.h"
 
 namespace stein::smld {
 namespace {
@@ -75,10 +76,9 @@ Sde Sde::ve(double sigma_min, double sigma_max) {
 }
 
 Sde Sde::named(const std::string& name) {
-  if (name == "vp") return vp();
-  if (name == "sub-vp") return sub_vp();
-  if (name == "ve") return ve();
-  fail("sde", "vp, sub-vp or ve", name);
+  static constexpr stein::detail::Named<Sde (*)()> kSdes[] = {
+      {"vp", [] { return vp(); }}, {"sub-vp", [] { return sub_vp(); }}, {"ve", [] { return ve(); }}};
+  return stein::detail::by_name("sde", kSdes, name)();
 }
 
 double Sde::alpha(double t) const { return alpha_of(checked(t), kind_, low_, high_); }

@@ -10,6 +10,7 @@
 #include "smld/detail/samples.h"
 #include "smld/detail/slices.h"
 #include "smld/ladder.h"
+#include "tensor/detail/names.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -180,12 +181,12 @@ Terms ddpm_terms(const LevelScore& noise, const Tensor& x, const Tensor& t, cons
 }
 
 Weighting weighting(const std::string& name) {
-  if (name == "1") return Weighting::one;
-  if (name == "sigma2") return Weighting::sigma2;
-  if (name == "sigma2/alpha2") return Weighting::sigma2_over_alpha2;
-  if (name == "sigma4/alpha2") return Weighting::sigma4_over_alpha2;
-  if (name == "g2") return Weighting::g2;
-  fail("weighting", "one of 1, sigma2, sigma2/alpha2, sigma4/alpha2, g2", name);
+  static constexpr stein::detail::Named<Weighting> kWeightings[] = {{"1", Weighting::one},
+                                                                    {"sigma2", Weighting::sigma2},
+                                                                    {"sigma2/alpha2", Weighting::sigma2_over_alpha2},
+                                                                    {"sigma4/alpha2", Weighting::sigma4_over_alpha2},
+                                                                    {"g2", Weighting::g2}};
+  return stein::detail::by_name("weighting", kWeightings, name);
 }
 
 Terms sde_terms(const TimeScore& score, const Tensor& x, const Tensor& t, const Tensor& z, const Sde& sde,

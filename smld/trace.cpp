@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "autograd/calculus/functional.h"
 #include "autograd/grad.h"
@@ -14,6 +13,7 @@
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
 #include "smld/detail/samples.h"
+#include "tensor/detail/names.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -21,15 +21,12 @@ namespace {
 
 using detail::Order;
 
-const std::map<std::string, TraceMethod>& methods() {
-  static const std::map<std::string, TraceMethod> m{
-      {"exact", TraceMethod::exact},           {"naive", TraceMethod::naive},
-      {"chunked", TraceMethod::chunked},       {"structured", TraceMethod::structured},
-      {"collapsed", TraceMethod::collapsed},   {"cyclic", TraceMethod::cyclic},
-      {"hutchinson", TraceMethod::hutchinson}, {"hutch++", TraceMethod::hutchpp},
-      {"xtrace", TraceMethod::xtrace},         {"fd", TraceMethod::fd}};
-  return m;
-}
+constexpr stein::detail::Named<TraceMethod> kMethods[] = {
+    {"exact", TraceMethod::exact},           {"naive", TraceMethod::naive},
+    {"chunked", TraceMethod::chunked},       {"structured", TraceMethod::structured},
+    {"collapsed", TraceMethod::collapsed},   {"cyclic", TraceMethod::cyclic},
+    {"hutchinson", TraceMethod::hutchinson}, {"hutch++", TraceMethod::hutchpp},
+    {"xtrace", TraceMethod::xtrace},         {"fd", TraceMethod::fd}};
 
 bool is_planned(TraceMethod m) {
   return m == TraceMethod::exact || m == TraceMethod::structured || m == TraceMethod::collapsed ||
@@ -98,12 +95,7 @@ Tensor exact(const Run& run, const TraceOptions& o) {
 
 }  // namespace
 
-TraceMethod trace_method(const std::string& name) {
-  if (const auto at = methods().find(name); at != methods().end()) return at->second;
-  std::string names;
-  for (const auto& [known, m] : methods()) names += (names.empty() ? "" : ", ") + known;
-  fail("trace", "a method of " + names, name);
-}
+TraceMethod trace_method(const std::string& name) { return stein::detail::by_name("trace", kMethods, name); }
 
 std::pair<Tensor, Tensor> value_and_trace(const Score& f, const Tensor& x, const TraceOptions& o) {
   if (o.method == TraceMethod::fd) return detail::finite_differences(f, x, o);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The program: options, help and exit codes. What the commands do stands in tools/*_command.cpp.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
 
+#include "tensor/detail/names.h"
 #include "tools/commands.h"
 #include "tools/options.h"
 
@@ -12,14 +14,31 @@ namespace {
 
 using namespace stein::tools;
 
+// "no command trian; one of train, ...; did you mean train?"
+std::string unknown(const char* what, const std::string& name, const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& known : names) all += (all.empty() ? "" : ", ") + known;
+  const auto meant = stein::detail::did_you_mean(name, names);
+  return std::string("no ") + what + " " + name + "; one of " + all + (meant.empty() ? "" : "; " + meant);
+}
+
+// For the first of the arguments that looks like an option of `command` and is none: "" when no name is near.
+std::string meant_option(const CLI::App& command, int argc, char** argv) {
+  std::vector<std::string> names;
+  for (const CLI::Option* o : command.get_options())
+    for (const auto& name : o->get_lnames()) names.push_back("--" + name);
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (name.starts_with("--") && std::find(names.begin(), names.end(), name) == names.end())
+      return stein::detail::did_you_mean(name, names);
+  }
+  return "";
+}
+
 const CLI::Validator experiment(
     [](std::string& text) {
-      std::string all;
-      for (const auto& name : lab_names()) {
-        if (name == text) return std::string();
-        all += (all.empty() ? "" : ", ") + name;
-      }
-      return "no experiment " + text + "; one of " + all;
+      const auto names = lab_names();
+      return std::find(names.begin(), names.end(), text) == names.end() ? unknown("experiment", text, names) : "";
     },
     "");
 
@@ -176,15 +195,15 @@ int main(int argc, char** argv) {
   constexpr int kUsage = 2;
   const CLI::App* of = &app;
   for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
-    std::string names;
+    std::vector<std::string> names;
     const CLI::App* named = nullptr;
     for (const CLI::App* one : of->get_subcommands([](const CLI::App*) { return true; })) {
       if (one->get_name() == argv[i]) named = one;
-      names += (names.empty() ? "" : ", ") + one->get_name();
+      names.push_back(one->get_name());
     }
     if (names.empty()) break;  // a command without commands of its own
     if (!named) {
-      std::fprintf(stderr, "stein: no command %s; one of %s\n", argv[i], names.c_str());
+      std::fprintf(stderr, "stein: %s\n", unknown("command", argv[i], names).c_str());
       return kUsage;
     }
     of = named;
@@ -196,7 +215,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : kUsage;
+    if (app.exit(e) == 0) return 0;
+    if (dynamic_cast<const CLI::ExtrasError*>(&e))
+      if (const auto meant = meant_option(*of, argc, argv); !meant.empty()) std::fprintf(stderr, "%s\n", meant.c_str());
+    return kUsage;
   }
   try {
     return command();

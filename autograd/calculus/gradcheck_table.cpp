@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/detail/names.h"
 #include "tensor/random.h"
 #include "tensor/recording.h"
 
@@ -88,12 +89,15 @@ std::vector<GradcheckRow> gradcheck(const OpEntry& op, int order) {
 
 std::vector<GradcheckRow> gradcheck(const std::string& name, int order) {
   std::string near;
+  std::vector<std::string> names;
   for (const auto& op : op_registry().entries()) {
     if (op.name == name) return gradcheck(op, order);
     if (op.name.find(name) != std::string::npos || name.find(op.name) != std::string::npos)
       near += (near.empty() ? "" : ", ") + op.name;
+    names.push_back(op.name);
   }
-  fail("gradcheck", "the name of a registered op", "'" + name + "'", near.empty() ? "" : "did you mean " + near);
+  fail("gradcheck", "the name of a registered op", "'" + name + "'",
+       near.empty() ? detail::did_you_mean(name, names) : "did you mean " + near + "?");
 }
 
 }  // namespace stein

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "ops/ops.h"
+#include "tensor/detail/names.h"
 #include "tensor/random.h"
 
 namespace stein::smld {
@@ -83,30 +84,44 @@ GaussianMixture::GaussianMixture(const Tensor& weights, const Tensor& means, con
   }
 }
 
+namespace {
+
+GaussianMixture two() {
+  return GaussianMixture(tensor({0.8, 0.2}, f64), tensor({{5, 5}, {-5, -5}}, f64),
+                         from_vector<double>({1, 0, 0, 1, 1, 0, 0, 1}, {2, 2, 2}));
+}
+
+GaussianMixture ring() {
+  std::vector<double> means;
+  for (int k = 0; k < 8; ++k) {
+    const double angle = k * std::numbers::pi / 4;
+    means.insert(means.end(), {2 * std::cos(angle), 2 * std::sin(angle)});
+  }
+  return equal(means, 0.04);
+}
+
+GaussianMixture grid() {
+  std::vector<double> means;
+  for (int k = 0; k < 9; ++k) means.insert(means.end(), {1.5 * (k / 3 - 1), 1.5 * (k % 3 - 1)});
+  return equal(means, 0.0225);
+}
+
+GaussianMixture ellipses() {
+  return GaussianMixture(tensor({0.5, 0.3, 0.2}, f64), tensor({{0, 0}, {2, 1}, {-1, 2}}, f64),
+                         from_vector<double>({1, 0.6, 0.6, 0.8, 0.3, -0.1, -0.1, 0.5, 0.2, 0, 0, 1.2}, {3, 2, 2}));
+}
+
+constexpr stein::detail::Named<GaussianMixture (*)()> kMixtures[] = {
+    {"two", two}, {"ring", ring}, {"grid", grid}, {"ellipses", ellipses}};
+
+}  // namespace
+
 bool GaussianMixture::is_name(std::string_view name) {
-  return name == "two" || name == "ring" || name == "grid" || name == "ellipses";
+  return std::any_of(std::begin(kMixtures), std::end(kMixtures), [&](const auto& m) { return m.name == name; });
 }
 
 GaussianMixture GaussianMixture::named(std::string_view name) {
-  if (name == "two")
-    return GaussianMixture(tensor({0.8, 0.2}, f64), tensor({{5, 5}, {-5, -5}}, f64),
-                           from_vector<double>({1, 0, 0, 1, 1, 0, 0, 1}, {2, 2, 2}));
-  std::vector<double> means;
-  if (name == "ring") {
-    for (int k = 0; k < 8; ++k) {
-      const double angle = k * std::numbers::pi / 4;
-      means.insert(means.end(), {2 * std::cos(angle), 2 * std::sin(angle)});
-    }
-    return equal(means, 0.04);
-  }
-  if (name == "grid") {
-    for (int k = 0; k < 9; ++k) means.insert(means.end(), {1.5 * (k / 3 - 1), 1.5 * (k % 3 - 1)});
-    return equal(means, 0.0225);
-  }
-  if (name == "ellipses")
-    return GaussianMixture(tensor({0.5, 0.3, 0.2}, f64), tensor({{0, 0}, {2, 1}, {-1, 2}}, f64),
-                           from_vector<double>({1, 0.6, 0.6, 0.8, 0.3, -0.1, -0.1, 0.5, 0.2, 0, 0, 1.2}, {3, 2, 2}));
-  fail("mixture", "one of two, ring, grid, ellipses", fmt::format("'{}'", name));
+  return stein::detail::by_name("mixture", kMixtures, name)();
 }
 
 GaussianMixture GaussianMixture::perturbed(double alpha, double sigma) const {

@@ -14,6 +14,7 @@
 #include "smld/data/mixture.h"
 #include "smld/data/npy_data.h"
 #include "smld/data/shapes.h"
+#include "tensor/detail/names.h"
 
 namespace stein::smld {
 namespace {
@@ -71,9 +72,13 @@ DataSplits open_data(const std::string& name, const DataOptions& options) {
   } else if (fs::is_regular_file(name)) {
     out = open_file(name);
   } else {
+    const auto meant =
+        stein::detail::did_you_mean(name, {"fashion-mnist", "shapes", "two", "ring", "grid", "ellipses"});
     fail("data", "the name of a data set (fashion-mnist, shapes, two, ring, grid, ellipses) or a path",
          fmt::format("'{}'", name),
-         name == "mnist" || name == "cifar10" ? "give the folder with its files" : "is the path right?");
+         name == "mnist" || name == "cifar10" ? "give the folder with its files"
+         : meant.empty()                      ? "is the path right?"
+                                              : meant);
   }
   return {at_most(out.train, options.count), at_most(out.held_out, options.count)};
 }

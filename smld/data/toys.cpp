@@ -8,6 +8,7 @@
 
 #include "ops/ops.h"
 #include "smld/noise.h"
+#include "tensor/detail/names.h"
 #include "tensor/error.h"
 #include "tensor/recording.h"
 
@@ -50,11 +51,9 @@ using Curve = Point (*)(double u);
 
 /// nullptr: the checkerboard.
 Curve curve(std::string_view name) {
-  if (name == "rings") return ring;
-  if (name == "moons") return moon;
-  if (name == "spirals") return spiral;
-  if (name == "checkerboard") return nullptr;
-  fail("toys", "one of rings, moons, spirals, checkerboard", "'" + std::string(name) + "'");
+  static constexpr stein::detail::Named<Curve> kCurves[] = {
+      {"rings", ring}, {"moons", moon}, {"spirals", spiral}, {"checkerboard", nullptr}};
+  return stein::detail::by_name("toys", kCurves, name);
 }
 
 /// Middles of equal parts in u; each part of the curve (ring, moon, arm) is met by whole ones.

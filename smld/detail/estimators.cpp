@@ -6,16 +6,17 @@
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "smld/detail/samples.h"
+#include "tensor/detail/names.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
 
 ProbeLaw probe_law(const std::string& name) {
-  if (name == "gaussian") return ProbeLaw::gaussian;
-  if (name == "rademacher") return ProbeLaw::rademacher;
-  if (name == "sphere") return ProbeLaw::sphere;
-  if (name == "orthogonal") return ProbeLaw::orthogonal;
-  fail("trace", "a law of gaussian, rademacher, sphere, orthogonal", name);
+  static constexpr stein::detail::Named<ProbeLaw> kLaws[] = {{"gaussian", ProbeLaw::gaussian},
+                                                             {"rademacher", ProbeLaw::rademacher},
+                                                             {"sphere", ProbeLaw::sphere},
+                                                             {"orthogonal", ProbeLaw::orthogonal}};
+  return stein::detail::by_name("probe_law", kLaws, name);
 }
 
 Tensor draw_probes(ProbeLaw law, std::int64_t m, const Tensor& x, Generator& g) {

@@ -120,6 +120,6 @@ TEST_CASE("mlp: names, copies and errors") {
   CHECK(error_of([] { nn::MLP bad({2, 0, 2}, "tanh"); }) == "[linear] expected sizes of at least 1; got (0, 2)");
   CHECK(error_of([] {
           nn::MLP bad({2, 3, 2}, "swish");
-        }) == "[activation] expected one of tanh, softplus, silu, elu, gelu, gelu-tanh, relu, sigmoid; got \"swish\"");
+        }) == "[activation] expected one of tanh, softplus, silu, elu, gelu, gelu-tanh, relu, sigmoid; got 'swish'");
   CHECK(error_of([&] { net(ones({4, 3})); }) == "[linear] expected x (..., 2); got f32 (4, 3)");
 }

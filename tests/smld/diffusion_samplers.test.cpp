@@ -200,6 +200,7 @@ TEST_CASE("the diffusion samplers record nothing, may be stopped, and name what 
   CHECK_THROWS_WITH(reverse_sde([](const Tensor& y, const Tensor&) { return y[0]; }, sde, x, g, {}),
                     "[reverse_sde] expected a score of the samples' shape and dtype, f32 (4, 2, 3); got f32 (2, 3)");
   CHECK_THROWS_WITH(predictor("euler"),
-                    "[predictor] expected euler-maruyama, reverse-diffusion, ancestral or none; got euler");
+                    "[predictor] expected one of euler-maruyama, reverse-diffusion, ancestral, none; got 'euler'; "
+                    "did you mean euler-maruyama?");
   CHECK_THROWS_AS(probability_flow(f, sde, x, 2, 0), Error);
 }

@@ -309,8 +309,9 @@ TEST_CASE("objectives refuse what would be silently wrong") {
                     Contains("[draw_probes] expected at least 1 probe, of orthogonal ones at most 2; got 3"));
   CHECK_THROWS_WITH(ssm_terms([](const Tensor& y) { return y; }, x, ones({3}, f64)),
                     "[ssm_loss] expected a probe of f64 (2, 2), or m of them along a first axis; got f64 (3,)");
-  CHECK_THROWS_WITH(weighting("sigma"),
-                    "[weighting] expected one of 1, sigma2, sigma2/alpha2, sigma4/alpha2, g2; got sigma");
+  CHECK_THROWS_WITH(
+      weighting("sigma"),
+      "[weighting] expected one of 1, sigma2, sigma2/alpha2, sigma4/alpha2, g2; got 'sigma'; did you mean sigma2?");
   CHECK_THROWS_WITH(label_dropped(objective::dsm(), 3, 1.5), Contains("[label_dropped] expected a probability"));
   const auto at_step = [&](std::int64_t t) {
     return ddpm_terms(model, x, full({2}, static_cast<double>(t), i64), ones({2, 2}, f64), DdpmSchedule(20));

@@ -231,7 +231,7 @@ TEST_CASE("diffusions refuse what makes no sense") {
                     "[vp] expected 0 <= beta_min <= beta_max, beta_max above 0; got -1.000000, 2.000000");
   CHECK_THROWS_WITH(Sde::sub_vp(3, 2), Contains("[sub_vp] expected 0 <= beta_min <= beta_max"));
   CHECK_THROWS_WITH(Sde::ve(2, 1), "[ve] expected 0 < sigma_min < sigma_max; got 2.000000, 1.000000");
-  CHECK_THROWS_WITH(Sde::named("edm"), "[sde] expected vp, sub-vp or ve; got edm");
+  CHECK_THROWS_WITH(Sde::named("edm"), "[sde] expected one of vp, sub-vp, ve; got 'edm'");
   CHECK(Sde::named("sub-vp").kind() == Sde::Kind::sub_vp);
   CHECK_THROWS_WITH(Sde::vp().kernel(zeros({2}, i64), 2), "[sde] expected times (B), f32 or f64; got i64 (2,)");
   CHECK_THROWS_WITH(DdpmSchedule(0), Contains("[ddpm] expected at least one step and 0 < beta_1 <= beta_T < 1; got 0"));

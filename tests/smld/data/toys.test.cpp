@@ -150,7 +150,8 @@ TEST_CASE("the checkerboard's score where shares underflow, in holes of the boar
 
 TEST_CASE("errors of toys name what is known") {
   Generator g(1);
-  CHECK_THROWS_WITH(toy_points("ring", 3, g), "[toys] expected one of rings, moons, spirals, checkerboard; got 'ring'");
+  CHECK_THROWS_WITH(toy_points("ring", 3, g),
+                    "[toys] expected one of rings, moons, spirals, checkerboard; got 'ring'; did you mean rings?");
   CHECK_THROWS_WITH(toy_points("rings", -1, g), "[toys] expected n >= 0; got -1");
   CHECK_THROWS_WITH(toy_points("rings", 1, g, i64), "[toys] expected f32 or f64; got i64");
   CHECK_THROWS_WITH(toy_score("moons", zeros({2, 3}), 1),
