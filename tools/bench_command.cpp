@@ -46,10 +46,12 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   integer(c, "--hidden", trace->hidden, "width of the hidden layers");
   integer(c, "--layers", trace->layers, "hidden layers");
   integer(c, "--batch", trace->batch, "samples a step");
-  c->add_option("--method", trace->methods, "dsm (denoising, no trace), or methods of stein trace that take one probe")
+  c->add_option("--method", trace->methods, "dsm (denoising, no trace), or methods of stein trace")
       ->delimiter(',')
-      ->check(
-          CLI::IsMember({"dsm", "exact", "naive", "chunked", "structured", "collapsed", "cyclic", "hutchinson", "fd"}));
+      ->check(CLI::IsMember({"dsm", "exact", "naive", "chunked", "structured", "collapsed", "cyclic", "hutchinson",
+                             "hutch++", "xtrace", "fd"}));
+  c->add_option("--probes", trace->probes, "estimates: probes (default: 1; hutch++ 3, xtrace 2, their fewest)")
+      ->check(count);
   c->add_option("--seconds", trace->seconds, "time for each method, 400 steps at most")->check(above_zero);
   threads(c, trace->threads);
   c->add_flag("--json", trace->json, kJson);

@@ -64,12 +64,14 @@ TEST_CASE("stein bench train, sample and ssm print what the peers print") {
 TEST_CASE("stein bench trace, ops and conv print one object a line") {
   TempDir dir;
   const auto trace = run(dir, {"bench", "trace", "--dim", "3", "--hidden", "4", "--layers", "1", "--batch", "2",
-                               "--seconds", "1e-4", "--method", "dsm,exact,hutchinson", "--json"});
+                               "--seconds", "1e-4", "--method", "dsm,exact,hutchinson,hutch++,xtrace", "--json"});
   INFO(trace.err);
   CHECK(trace.code == 0);
   const auto methods = objects(trace.out);
-  REQUIRE(methods.size() == 3);
+  REQUIRE(methods.size() == 5);
   CHECK(methods[1].at("method") == "exact");
+  CHECK(methods[3].at("probes") == 3);
+  CHECK(methods[4].at("probes") == 2);
   for (const auto& j : methods) check_seconds(j, true);
 
   const auto ops = run(dir, {"bench", "ops", "--steps", "2", "--json"});
@@ -99,12 +101,17 @@ TEST_CASE("stein bench refuses what it does not know") {
   const auto none = run(dir, {"bench", "flops"});
   CHECK(none.code == 2);
   CHECK(none.err == "stein: no command flops; one of train, sample, ssm, trace, ops, conv\n");
+  CHECK(run(dir, {"bench", "trian"}).err ==
+        "stein: no command trian; one of train, sample, ssm, trace, ops, conv; did you mean train?\n");
   CHECK(run(dir, {"bench"}).code == 2);
   CHECK(run(dir, {"bench", "train", "--dim", "3"}).code == 2);
   CHECK(run(dir, {"bench", "train", "--ngf", "0"}).code == 2);
   CHECK(run(dir, {"bench", "train", "--batch", "1.5"}).code == 2);
   CHECK(run(dir, {"bench", "trace", "--method", "dsm,fast"}).code == 2);
   CHECK(run(dir, {"bench", "conv", "--size", "4"}).code == 2);  // of which shape?
+  const auto few = run(dir, {"bench", "trace", "--dim", "3", "--hidden", "4", "--method", "hutch++", "--probes", "2"});
+  CHECK(few.code == 1);
+  CHECK(few.err == "stein: [hutch++] expected 3 to 11 probes; got 2\n");
   const auto odd = run(dir, {"bench", "train", "--ngf", "2", "--batch", "1", "--size", "7"});
   CHECK(odd.code == 1);
   CHECK(odd.err.find("stein: [ncsn] expected x") == 0);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ int ncsn(const NcsnArgs& args);
 /// One training step of implicit score matching, mean(1/2 |s|^2 + tr ds/dx), for a softplus MLP, by method; and of denoising.
 struct TraceArgs {
   std::int64_t dim = 64, hidden = 512, layers = 2, batch = 128, threads = 0;
+  std::optional<std::int64_t> probes{};  // none: the fewest that the method can do with
   std::vector<std::string> methods{"dsm", "hutchinson", "exact"};
   double seconds = 4;
   bool json = false;

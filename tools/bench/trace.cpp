@@ -26,6 +26,7 @@ int trace(const TraceArgs& args) {
   const double begun = seconds_since_start();
   for (const std::string& method : args.methods) {
     const auto start = Clock::now();
+    const std::int64_t probes = args.probes.value_or(method == "hutch++" ? 3 : method == "xtrace" ? 2 : 1);
     // Each method trains a network of its own, as many steps at most as the peers: on one batch the loss has no minimum, the
     // weights grow, and after thousands of steps denormal slopes would be timed.
     Generator g(0);
@@ -38,8 +39,9 @@ int trace(const TraceArgs& args) {
         const Tensor z = randn_like(x, g);
         loss = mean(0.5 * smld::per_sample(square(0.1 * net(x + 0.1 * z) + z)));
       } else {
-        const auto [s, t] = smld::value_and_trace([&](const Tensor& at) { return net(at); }, x,
-                                                  {.method = smld::trace_method(method), .generator = &g});
+        const auto [s, t] =
+            smld::value_and_trace([&](const Tensor& at) { return net(at); }, x,
+                                  {.method = smld::trace_method(method), .probes = probes, .generator = &g});
         loss = mean(0.5 * smld::per_sample(square(s)) + t);
       }
       adam.step(grad({loss}, net.parameters()));
@@ -61,6 +63,7 @@ int trace(const TraceArgs& args) {
     if (args.json) {
       const nlohmann::ordered_json j{{"framework", "stein"},
                                      {"method", method},
+                                     {"probes", probes},
                                      {"dim", args.dim},
                                      {"hidden", args.hidden},
                                      {"layers", args.layers},
