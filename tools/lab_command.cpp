@@ -163,7 +163,7 @@ int lab(const LabArgs& a) {
   claim(a.out);
   catch_signals();
   auto results = Json::array();
-  bool stopped = false, failed = false;
+  bool stopped = false, failed = false, unmet = false;
   for (const auto& e : chosen(a)) {
     Json r{{"name", e.name}, {"status", "done"}};
     try {
@@ -180,9 +180,15 @@ int lab(const LabArgs& a) {
       r["seconds"] = mark.value("seconds", 0.0);
       r["checks"] = mark.value("checks", Json::array()).size();
       r["missed"] = missed(mark);
-      if (missed(mark) > 0)
-        fmt::print(stderr, "stein: {}: {} of {} measured values are not as expected; see the end of its page\n", e.name,
-                   missed(mark), r["checks"].get<std::size_t>());
+      for (const auto& c : mark.value("checks", Json::array())) {
+        if (c.value("met", false)) continue;
+        unmet = true;
+        const auto number = [&](const char* key) {  // JSON has no NaN
+          return c.contains(key) && c[key].is_number() ? fmt::format("{:.6g}", c[key].get<double>()) : "nan";
+        };
+        fmt::print(stderr, "stein: {}: {}: measured {}, expected {} ± {}\n", e.name, c.value("what", ""),
+                   number("measured"), number("truth"), number("allowed"));
+      }
     } catch (const smld::Interrupted&) {
       fmt::print(stderr, "interrupted in {}; what was finished is kept, and skipped the next time\n", e.name);
       stopped = true;
@@ -202,7 +208,7 @@ int lab(const LabArgs& a) {
   if (stopped) return kInterrupted;
   if (!a.json && a.names.front() == "all")
     fmt::print("{}/report.html shows them all{}\n", a.out, failed ? "; some failed" : "");
-  return failed ? 1 : 0;
+  return failed || unmet ? 1 : 0;
 }
 
 }  // namespace stein::tools

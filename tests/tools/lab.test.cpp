@@ -90,6 +90,10 @@ TEST_CASE("stein lab list names the experiments, and other names are usage error
   const auto unknown = run(dir, {"lab", "alchemy", "--out", dir / "lab"});
   CHECK(unknown.code == 2);
   CHECK(unknown.err.find("no experiment alchemy; one of list, all, inverse-1d") != std::string::npos);
+  CHECK(unknown.err.find("did you mean") == std::string::npos);
+  CHECK(run(dir, {"lab", "langevn", "--out", dir / "lab"}).err.find("did you mean langevin?") != std::string::npos);
+  CHECK(run(dir, {"lab", "low-denisty", "--out", dir / "lab"}).err.find("did you mean low-density?") !=
+        std::string::npos);
   CHECK(!fs::exists(dir / "lab"));
   CHECK(run(dir, {"lab"}).code == 2);
 }
@@ -135,6 +139,25 @@ TEST_CASE("stein lab refuses folders that hold something else") {
   CHECK(std::distance(fs::directory_iterator(dir / "mine"), {}) == 1);
   CHECK(run(dir, {"lab", "inverse-1d", "--quick", "--out", dir / "mine/thesis.txt"}).code == 1);
   CHECK(read_file(dir / "mine/thesis.txt") == "x");
+}
+
+TEST_CASE("a measured value that is not as expected ends stein lab with 1 and is named, after all pages are written") {
+  TempDir dir;
+  const std::string out = dir / "lab";
+  const std::vector<std::string> both{"lab", "inverse-1d", "langevin", "--quick", "--out", out, "--quiet"};
+  REQUIRE(run(dir, both).code == 0);
+  auto mark = json::parse(read_file(out + "/inverse-1d/lab.json"));
+  auto& check = mark["checks"][0];
+  check["measured"] = nullptr;  // NaN
+  check["met"] = false;
+  write_file(out + "/inverse-1d/lab.json", mark.dump());
+  fs::remove_all(out + "/langevin");
+  const auto r = run(dir, both);
+  CHECK(r.code == 1);
+  CHECK(r.err.find("stein: inverse-1d: " + check["what"].get<std::string>() + ": measured nan, expected ") == 0);
+  CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 1);
+  complete(out + "/langevin");
+  CHECK(read_file(out + "/report.html").find("<article id=\"langevin\">") != std::string::npos);
 }
 
 TEST_CASE("an experiment that fails does not keep the others from running") {
