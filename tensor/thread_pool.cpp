@@ -82,18 +82,22 @@ class Pool {
     {
       std::lock_guard lock(mutex_);
       job_ = &job;
-      busy_ = static_cast<int>(workers_.size());
       generation_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
     job.work();
+    {
+      // Nothing is left to begin: a worker that wakes from now on finds no job, and nobody waits for it. So a small job costs
+      // little more than on one thread when the others sleep or the system runs something else.
+      std::lock_guard lock(mutex_);
+      job_ = nullptr;
+    }
     // Workers end within one range of each other, usually microseconds: spin a little before sleeping.
     for (int i = 0; i < kSpin && busy_.load(std::memory_order_acquire) != 0; ++i) relax();
     if (busy_.load(std::memory_order_acquire) != 0) {
       std::unique_lock lock(mutex_);
       done_.wait(lock, [&] { return busy_.load() == 0; });
     }
-    job_ = nullptr;
   }
 
  private:
@@ -138,13 +142,17 @@ class Pool {
     detail::blas_thread_started();
     for (;;) {
       for (int i = 0; i < kSpin && generation_.load(std::memory_order_acquire) == seen; ++i) relax();
+      Job* job;
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load() != seen; });
         seen = generation_.load();
         if (stopping_) return;
+        job = job_;
+        if (!job) continue;
+        busy_.fetch_add(1, std::memory_order_relaxed);
       }
-      job_->work();
+      job->work();
       if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         std::lock_guard lock(mutex_);
         done_.notify_one();
@@ -156,8 +164,8 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<std::uint64_t> generation_{0};
-  std::atomic<int> busy_{0};
-  Job* job_ = nullptr;
+  std::atomic<int> busy_{0};  // workers inside the job
+  Job* job_ = nullptr;        // while it has work to begin
   bool stopping_ = false;
   std::vector<std::thread> workers_;
   std::atomic<int> threads_{1};  // workers and the caller

@@ -38,7 +38,7 @@ inline bool blas_view(const Tensor& t, MatrixView& v) {
   return false;
 }
 
-constexpr std::int64_t kPiece = 1 << 20;  // flops worth a thread's while
+constexpr std::int64_t kPiece = 1 << 22;  // flops worth a thread's while: about 50 us
 
 // One product, cut by its sizes alone. Every part packs its operands anew, so there are few parts, two up to 64 million flops,
 // and the longest axis is cut: along m or n, or, when both are short, along the sum.
@@ -96,7 +96,7 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
       const auto u = static_cast<std::size_t>(i);
       product(va, vb, m, n, k, pa + at[u], pb + bt[u], pc + i * m * n);
     };
-    if (count == 1 || (count < 8 && 2 * m * n * k > 4 * kPiece)) {  // a few large ones: each is cut
+    if (count == 1 || (count < 8 && 2 * m * n * k > kPiece)) {  // a few large ones: each is cut
       for (std::int64_t i = 0; i < count; ++i) one(i);
     } else {
       parallel_for(count, std::max<std::int64_t>(1, kPiece / (2 * m * n * k)),
