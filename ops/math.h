@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The scalar functions in which kernels are written, for a SIMD pack and for one number alike. They lie in the
 // namespace of the compilation unit, so that no two SIMD levels share inline code. Corrections to xsimd 8.1 stand here
-// and in ops/detail/math_*.h. tests/ops/math.test.cpp compares every function with long double: at most 4 ulp.
+// and in ops/detail/math_*.h. tests/ops/elementwise_accuracy.test.cpp compares ops with long double: at most 4 ulp unless listed.
 #pragma once
 
 #include <cmath>
