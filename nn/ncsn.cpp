@@ -11,6 +11,7 @@
 #include "nn/init.h"
 #include "nn/sequential.h"
 #include "ops/ops.h"
+#include "ops/planes.h"
 
 // Shapes: x (B, C, H, W), y (B). Members are declared in the order of the published state dict.
 namespace stein::nn {
@@ -40,6 +41,11 @@ struct Norm : Module {
     const Tensors parts = chunk(embed(y), 3, 1);
     return instance_norm_plus(x, parts[0], parts[1], parts[2]);
   }
+  /// elu(norm(x, y))
+  Tensor elu(const Tensor& x, const Tensor& y) const {
+    const Tensors parts = chunk(embed(y), 3, 1);
+    return instance_norm_plus_elu(x, parts[0], parts[1], parts[2]);
+  }
   Embedding embed;
 };
 
@@ -67,8 +73,8 @@ struct Residual : Module {
         normalize1(add("normalize1", Norm(in, b))) {}
   Tensor operator()(const Tensors& xs, const Tensor& y) const {
     const Tensor& x = xs[0];
-    const Tensor h = conv1(elu(normalize1(x, y)));
-    return conv2(elu(normalize2(h, y))) + shortcut(x);
+    const Tensor h = conv1(normalize1.elu(x, y));
+    return conv2(normalize2.elu(h, y)) + shortcut(x);
   }
   template <class M>
   Layer layer(const char* name, const M& module) {
@@ -92,8 +98,8 @@ struct RCU : Module {
   }
   Tensor operator()(Tensor x, const Tensor& y) const {
     for (std::size_t i = 0; i < convs.size(); i += 2) {
-      const Tensor h = convs[i](elu(norms[i](x, y)));
-      x = convs[i + 1](elu(norms[i + 1](h, y))) + x;
+      const Tensor h = convs[i](norms[i].elu(x, y));
+      x = convs[i + 1](norms[i + 1].elu(h, y)) + x;
     }
     return x;
   }
@@ -238,7 +244,7 @@ Tensor NCSN::operator()(const Tensor& x, const Tensor& y) const {
   r = run("refine2", p.refine2, {l3, r});
   r = run("refine3", p.refine3, {l2, r});  // (B, n, H/2, W/2)
   r = run("refine4", p.refine4, {l1, r});  // (B, n, H, W)
-  return p.end_conv(elu(p.normalizer(r, y)));
+  return p.end_conv(p.normalizer.elu(r, y));
 }
 
 }  // namespace stein::nn

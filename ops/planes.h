@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Two ops that make norms of images cheap and keep them differentiable to any order. A plane is one channel of one image.
+// Ops that make norms of images cheap and keep them differentiable to any order. A plane is one channel of one image.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -12,5 +12,9 @@ std::pair<Tensor, Tensor> plane_sums(const Tensor& x, const Tensor& y, const Ten
 /// a x + b (y - center) + offset, in one pass: x, y (..., N, C, H, W); a, b, center, offset (..., N, C).
 Tensor plane_affine(const Tensor& x, const Tensor& a, const Tensor& y, const Tensor& b, const Tensor& center,
                     const Tensor& offset);
+
+/// elu(instance_norm_plus(x, gamma, alpha, beta, eps)), in one pass over x.
+Tensor instance_norm_plus_elu(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta,
+                              double eps = 1e-5);
 
 }  // namespace stein

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A period is the shortest stretch of memory after which both channels and vectors repeat: c elements when whole vectors hold c,
-// otherwise c vectors. Coefficients are laid out once for a period, and all loops run over vectors of periods.
+// A period is a stretch of memory after which both channels and vectors repeat: c elements when whole vectors hold c, otherwise c
+// vectors; taken several times where that is less than four vectors. Coefficients are laid out once for a period, and all loops
+// run over vectors of periods.
 //
 // Sums: vectors add up to kBlock periods, whose totals are added in double; with the block sums the error grows like
 // kBlock + pixels / 2^29 and not like pixels.
-#include "ops/detail/kernel_vec.h"
 #include "ops/detail/plane_kernels.h"
+
+#ifdef __FMA__
+#include <immintrin.h>
+#endif
+
+#include "ops/detail/kernel_vec.h"
 
 namespace stein::kernels::STEIN_UNIT {
 namespace {
@@ -14,103 +20,148 @@ constexpr int64_t kBlock = 32;
 
 template <class T>
 int64_t period(int64_t c) {
-  return c % kLanes<T> == 0 ? c : c * kLanes<T>;
+  int64_t length = c % kLanes<T> == 0 ? c : c * kLanes<T>;
+  while (length > 0 && length < 4 * kLanes<T>) length *= 2;
+  return length;
 }
 
-/// Values of the channels, repeated over a period; `absent` where there are none.
+/// Values of the channels, repeated over a period.
 template <class T>
-void repeat(const T* values, T absent, int64_t c, int64_t length, T* to) {
+void repeat(const T* values, int64_t c, int64_t length, T* to) {
   for (int64_t i = 0; i < length; i += c)
-    for (int64_t k = 0; k < c; ++k) to[i + k] = values == nullptr ? absent : values[k];
+    for (int64_t k = 0; k < c; ++k) to[i + k] = values[k];
 }
 
-enum class Term { kX, kProduct, kSquare };  // x, x * (y - center), (x - center)^2
-
-template <class T, Term kTerm>
-STEIN_INLINE Vec<T> term(Vec<T> x, Vec<T> y, Vec<T> center) {
-  if constexpr (kTerm == Term::kX) return x;
-  if constexpr (kTerm == Term::kProduct) return x * (y - center);
-  return (x - center) * (x - center);
+/// The cotangent g of ELU's result y, before ELU.
+template <class T>
+STEIN_INLINE Vec<T> before_elu(Vec<T> g, Vec<T> y) {
+  return y <= Vec<T>{} ? g * (y + T(1)) : g;
+}
+template <class T>
+STEIN_INLINE T before_elu_one(T g, T y) {
+  return y <= T(0) ? g * (y + T(1)) : g;
 }
 
-/// totals[i] += the terms of `periods` periods at positions [i, i + V vectors).
+enum class Term {
+  kX,         // x
+  kSquare,    // (x - center)^2
+  kPair,      // x, and x * (y - center)
+  kGatedPair  // the same of x before an ELU whose result is gate
+};
+constexpr bool is_pair(Term term) { return term == Term::kPair || term == Term::kGatedPair; }
+
+template <class T>
+struct Source {
+  const T *x, *y, *gate, *center;  // center holds a period
+  Source at(int64_t i) const { return {x + i, y + i, gate + i, center}; }
+};
+
+/// totals[i] += the terms of `periods` periods at positions [i, i + V vectors); the second of a pair goes to products.
 template <class T, Term kTerm, int V>
-void add_columns(const T* x, const T* y, const T* center, int64_t periods, int64_t length, double* totals) {
+void add_columns(const Source<T>& s, int64_t i, int64_t periods, int64_t length, double* totals, double* products) {
   constexpr int W = kLanes<T>;
-  Vec<T> acc[V], mid[V];
+  constexpr bool kPair = is_pair(kTerm);
+  Vec<T> acc[V], product[V], mid[V];
   STEIN_UNROLL
   for (int v = 0; v < V; ++v) {
-    acc[v] = Vec<T>{};
-    mid[v] = kTerm == Term::kX ? Vec<T>{} : load(center + v * W);
+    acc[v] = product[v] = Vec<T>{};
+    mid[v] = kTerm == Term::kX ? Vec<T>{} : load(s.center + i + v * W);
   }
   for (int64_t p = 0; p < periods; ++p) {
     STEIN_UNROLL
     for (int v = 0; v < V; ++v) {
-      const int64_t at = p * length + v * W;
-      acc[v] += term<T, kTerm>(load(x + at), kTerm == Term::kProduct ? load(y + at) : Vec<T>{}, mid[v]);
+      const int64_t at = p * length + i + v * W;
+      Vec<T> x = load(s.x + at);
+      if constexpr (kTerm == Term::kSquare) x = (x - mid[v]) * (x - mid[v]);
+      if constexpr (kTerm == Term::kGatedPair) x = before_elu<T>(x, load(s.gate + at));
+      acc[v] += x;
+      if constexpr (kPair) product[v] += x * (load(s.y + at) - mid[v]);
     }
   }
   STEIN_UNROLL
   for (int v = 0; v < V; ++v)
-    for (int l = 0; l < W; ++l) totals[v * W + l] += static_cast<double>(acc[v][l]);
+    for (int l = 0; l < W; ++l) {
+      totals[i + v * W + l] += static_cast<double>(acc[v][l]);
+      if constexpr (kPair) products[i + v * W + l] += static_cast<double>(product[v][l]);
+    }
 }
 
-/// Sums over the plane of each channel; center holds a period, totals has room for one.
+/// Sums over the plane of each channel. totals, and products of a pair, have room for a period.
 template <class T, Term kTerm>
-void plane_totals(const T* x, const T* y, const T* center, int64_t pixels, int64_t c, double* totals) {
+void plane_totals(const Source<T>& s, int64_t pixels, int64_t c, double* totals, double* products) {
   constexpr int W = kLanes<T>;
+  constexpr bool kPair = is_pair(kTerm);
   if (c == 0) return;
   const int64_t length = period<T>(c), periods = pixels * c / length;
   for (int64_t i = 0; i < length; ++i) totals[i] = 0;
+  for (int64_t i = 0; kPair && i < length; ++i) products[i] = 0;
   for (int64_t p = 0; p < periods; p += kBlock) {
-    const int64_t count = min_of(kBlock, periods - p), at = p * length;
-    int64_t i = 0;
-    for (; i + 4 * W <= length; i += 4 * W)
-      add_columns<T, kTerm, 4>(x + at + i, y + at + i, center + i, count, length, totals + i);
-    for (; i < length; i += W) add_columns<T, kTerm, 1>(x + at + i, y + at + i, center + i, count, length, totals + i);
+    const int64_t count = min_of(kBlock, periods - p);
+    const Source<T> block = s.at(p * length);
+    for (int64_t i = 0; i + 4 * W <= length; i += 4 * W)
+      add_columns<T, kTerm, 4>(block, i, count, length, totals, products);
+    for (int64_t i = length / (4 * W) * (4 * W); i < length; i += W)
+      add_columns<T, kTerm, 1>(block, i, count, length, totals, products);
   }
   for (int64_t i = periods * length; i < pixels * c; ++i) {
     const int64_t k = i - periods * length;
-    const T d = kTerm == Term::kX ? T(0) : (kTerm == Term::kProduct ? y[i] : x[i]) - center[k];
-    totals[k] += static_cast<double>(kTerm == Term::kX ? x[i] : kTerm == Term::kProduct ? x[i] * d : d * d);
+    T x = s.x[i];
+    if constexpr (kTerm == Term::kSquare) x = (x - s.center[k]) * (x - s.center[k]);
+    if constexpr (kTerm == Term::kGatedPair) x = before_elu_one(x, s.gate[i]);
+    totals[k] += static_cast<double>(x);
+    if constexpr (kPair) products[k] += static_cast<double>(x * (s.y[i] - s.center[k]));
   }
-  for (int64_t i = c; i < length; ++i) totals[i % c] += totals[i];
+  for (int64_t i = c; i < length; ++i) {
+    totals[i % c] += totals[i];
+    if constexpr (kPair) products[i % c] += products[i];
+  }
 }
 
+/// Scratch memory: two rows of sums, two of channels in double, four of coefficients.
 template <class T>
-void plane_moments(const PlaneMomentsArgs<T>& a) {
-  const int64_t length = period<T>(a.c), size = a.pixels * a.c;
-  double* totals = static_cast<double*>(a.scratch);
-  T* center = reinterpret_cast<T*>(totals + length);
-  const double count = static_cast<double>(a.pixels);
-  for (int64_t n = a.begin; n < a.end; ++n) {
-    const T* x = a.x + n * size;
-    T *mean = a.mean + n * a.c, *variance = a.variance + n * a.c;
-    plane_totals<T, Term::kX>(x, x, x, a.pixels, a.c, totals);
-    for (int64_t k = 0; k < a.c; ++k) mean[k] = static_cast<T>(totals[k] / count);
-    repeat(mean, T(0), a.c, length, center);
-    plane_totals<T, Term::kSquare>(x, x, center, a.pixels, a.c, totals);
-    for (int64_t k = 0; k < a.c; ++k) variance[k] = static_cast<T>(totals[k] / count);
+struct Rows {
+  Rows(void* scratch, int64_t length)
+      : totals(static_cast<double*>(scratch)),
+        products(totals + length),
+        channels{products + length, products + 2 * length} {
+    T* first = reinterpret_cast<T*>(products + 3 * length);
+    for (int i = 0; i < 4; ++i) coefficient[i] = first + i * length;
   }
-}
+  double *totals, *products, *channels[2];
+  T* coefficient[4];
+};
 
 template <class T>
 void plane_sums(const PlaneSumsArgs<T>& a) {
   const int64_t length = period<T>(a.c), size = a.pixels * a.c;
-  double* totals = static_cast<double*>(a.scratch);
-  T* center = reinterpret_cast<T*>(totals + length);
+  const Rows<T> rows(a.scratch, length);
   for (int64_t n = a.begin; n < a.end; ++n) {
-    const T* x = a.x + n * size;
-    if (a.sum_x != nullptr) {
-      plane_totals<T, Term::kX>(x, x, x, a.pixels, a.c, totals);
-      for (int64_t k = 0; k < a.c; ++k) a.sum_x[n * a.c + k] = static_cast<T>(totals[k]);
-    }
-    if (a.y != nullptr) {
-      repeat(a.center == nullptr ? nullptr : a.center + n * a.c, T(0), a.c, length, center);
-      plane_totals<T, Term::kProduct>(x, a.y + n * size, center, a.pixels, a.c, totals);
-      for (int64_t k = 0; k < a.c; ++k) a.sum_xy[n * a.c + k] = static_cast<T>(totals[k]);
+    const T *x = a.x + n * size, *y = a.y + n * size;
+    repeat(a.center + n * a.c, a.c, length, rows.coefficient[0]);
+    plane_totals<T, Term::kPair>({x, y, x, rows.coefficient[0]}, a.pixels, a.c, rows.totals, rows.products);
+    for (int64_t k = 0; k < a.c; ++k) {
+      a.sum_x[n * a.c + k] = static_cast<T>(rows.totals[k]);
+      a.sum_xy[n * a.c + k] = static_cast<T>(rows.products[k]);
     }
   }
+}
+
+/// a * b + c, rounded once where the level has an fma, which the compiler may not choose by itself in this unit.
+template <class T>
+STEIN_INLINE Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> c) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+  else
+    return (Vec<T>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+  else
+    return (Vec<T>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#else
+  return a * b + c;
+#endif
 }
 
 template <class T>
@@ -145,63 +196,164 @@ STEIN_INLINE Vec<T> elu(Vec<T> x) {
   using B = Bits<T>;
   const Vec<T> lowest = broadcast(T(B::kLowest));
   const Vec<T> z = x < lowest ? lowest : x > Vec<T>{} ? Vec<T>{} : x;
-  const Vec<T> shifted = z * T(0x1.71547652b82fep+0) + T(B::kShift);  // its low bits are n
+  // The low bits of shifted are n.
+  const Vec<T> shifted = multiply_add<T>(z, broadcast(T(0x1.71547652b82fep+0)), broadcast(T(B::kShift)));
   const Vec<T> n = shifted - T(B::kShift);
-  const Vec<T> r = (z - n * T(B::kLnHi)) - n * T(B::kLnLo);
+  const Vec<T> high = multiply_add<T>(n, broadcast(T(-B::kLnHi)), z),
+               r = multiply_add<T>(n, broadcast(T(-B::kLnLo)), high);
   Vec<T> series = broadcast(reciprocal_factorial<T>(B::kTerms));
   STEIN_UNROLL
-  for (int k = B::kTerms - 1; k >= 2; --k) series = reciprocal_factorial<T>(k) + series * r;
-  const Vec<T> p = r + r * r * series;
+  for (int k = B::kTerms - 1; k >= 2; --k) series = multiply_add<T>(series, r, broadcast(reciprocal_factorial<T>(k)));
+  const Vec<T> p = multiply_add<T>(r * r, series, r);
   const typename B::Vec power = ((typename B::Vec)shifted + B::kExponentBias) << B::kMantissa;
   const Vec<T> s = (Vec<T>)power;
-  return x >= Vec<T>{} ? x : s * p + (s - T(1));
+  return x >= Vec<T>{} ? x : multiply_add<T>(s, p, s - T(1));
 }
 
-template <class T, bool kX, bool kY, bool kElu>
-void affine_plane(const T* x, const T* y, const T* const* coefficient, int64_t size, int64_t length, T* out) {
+#define STEIN_INLINE_LAMBDA __attribute__((always_inline))
+
+/// f(memory position, period position, lanes) for all vectors of a plane.
+template <class T, class F>
+STEIN_INLINE void each_vector(int64_t size, int64_t length, F f) {
   constexpr int W = kLanes<T>;
-  for (int64_t start = 0; start < size; start += length) {
-    const int64_t count = min_of(length, size - start);
-    for (int64_t i = 0; i < count; i += W) {
-      const int64_t at = start + i, lanes = min_of<int64_t>(W, count - i);
-      Vec<T> v = {};
-      if constexpr (kX) v = load(coefficient[0] + i) * (lanes == W ? load(x + at) : load_n(x + at, lanes));
-      if constexpr (kY) {
-        const Vec<T> u =
-            load(coefficient[1] + i) * ((lanes == W ? load(y + at) : load_n(y + at, lanes)) - load(coefficient[2] + i));
-        v = kX ? v + u : u;
-      }
-      v += load(coefficient[3] + i);
-      if constexpr (kElu) v = elu<T>(v);
-      lanes == W ? store(out + at, v) : store_n(out + at, v, lanes);
-    }
-  }
+  int64_t start = 0;
+  for (; length > 0 && start + length <= size; start += length)
+    for (int64_t i = 0; i < length; i += W) f(start + i, i, static_cast<int64_t>(W));
+  for (int64_t i = 0; start + i < size; i += W) f(start + i, i, min_of<int64_t>(W, size - start - i));
+}
+template <class T>
+STEIN_INLINE Vec<T> load_lanes(const T* p, int64_t lanes) {
+  return lanes == kLanes<T> ? load(p) : load_n(p, lanes);
+}
+template <class T>
+STEIN_INLINE void store_lanes(T* p, Vec<T> v, int64_t lanes) {
+  lanes == kLanes<T> ? store(p, v) : store_n(p, v, lanes);
+}
+
+/// Asks for memory of the next image while this one is computed. A hint: addresses past the end do no harm.
+STEIN_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+/// out = b (x - center) + offset, with coefficients b, center, offset; then ELU.
+template <class T, bool kElu>
+void normalize_plane(const T* x, T* const* coefficient, int64_t size, int64_t length, T* out) {
+  each_vector<T>(size, length, [&](int64_t at, int64_t i, int64_t lanes) STEIN_INLINE_LAMBDA {
+    const Vec<T> d = load_lanes(x + at, lanes) - load(coefficient[1] + i);
+    const Vec<T> v = load(coefficient[0] + i) * d + load(coefficient[2] + i);
+    store_lanes(out + at, kElu ? elu<T>(v) : v, lanes);
+    prefetch(x + size + at);
+  });
+}
+
+/// out = a x + b (y - center) + offset, with coefficients b, center, offset, a; x before an ELU whose result is gate.
+template <class T, bool kGated>
+void affine_plane(const Source<T>& s, T* const* coefficient, int64_t size, int64_t length, T* out) {
+  each_vector<T>(size, length, [&](int64_t at, int64_t i, int64_t lanes) STEIN_INLINE_LAMBDA {
+    Vec<T> x = load_lanes(s.x + at, lanes);
+    if constexpr (kGated) x = before_elu<T>(x, load_lanes(s.gate + at, lanes));
+    const Vec<T> d = load_lanes(s.y + at, lanes) - load(coefficient[1] + i);
+    const Vec<T> v = load(coefficient[3] + i) * x + load(coefficient[0] + i) * d;
+    store_lanes(out + at, v + load(coefficient[2] + i), lanes);
+    if constexpr (kGated) prefetch(s.gate + size + at);
+    prefetch(s.x + size + at);
+    prefetch(s.y + size + at);
+  });
 }
 
 template <class T>
 void plane_affine(const PlaneAffineArgs<T>& a) {
   const int64_t length = period<T>(a.c), size = a.pixels * a.c;
-  const bool elu = a.activation == PlaneActivation::kElu;
-  T* scratch = static_cast<T*>(a.scratch);
-  const T* coefficient[4] = {scratch, scratch + length, scratch + 2 * length, scratch + 3 * length};
-  const T absent[4] = {T(1), T(1), T(0), T(-0.0)};  // -0 is what can be added to -0 without a trace
+  const Rows<T> rows(a.scratch, length);
+  const T* const values[4] = {a.b, a.center, a.offset, a.a};
   for (int64_t n = a.begin; n < a.end; ++n) {
-    const T* const values[4] = {a.a, a.b, a.center, a.offset};
-    for (int i = 0; i < 4; ++i)
-      repeat(values[i] == nullptr ? nullptr : values[i] + n * a.c, absent[i], a.c, length, scratch + i * length);
-    const T* x = a.x + (a.x == nullptr ? 0 : n * size);
-    const T* y = a.y + (a.y == nullptr ? 0 : n * size);
-    T* out = a.out + n * size;
-    if (a.x != nullptr && a.y != nullptr) {
-      elu ? affine_plane<T, true, true, true>(x, y, coefficient, size, length, out)
-          : affine_plane<T, true, true, false>(x, y, coefficient, size, length, out);
-    } else if (a.x != nullptr) {
-      elu ? affine_plane<T, true, false, true>(x, y, coefficient, size, length, out)
-          : affine_plane<T, true, false, false>(x, y, coefficient, size, length, out);
-    } else {
-      elu ? affine_plane<T, false, true, true>(x, y, coefficient, size, length, out)
-          : affine_plane<T, false, true, false>(x, y, coefficient, size, length, out);
+    for (int i = 0; i < 4; ++i) repeat(values[i] + n * a.c, a.c, length, rows.coefficient[i]);
+    const T *x = a.x + n * size, *y = a.y + n * size;
+    affine_plane<T, false>({x, y, x, nullptr}, rows.coefficient, size, length, a.out + n * size);
+  }
+}
+
+/// d[k] = mean[k] - the mean of the means; returns 1 / sqrt(their variance + eps).
+template <class T>
+double standardize_means(const T* mean, int64_t c, double eps, double* d) {
+  double middle = 0, squares = 0;
+  for (int64_t k = 0; k < c; ++k) middle += static_cast<double>(mean[k]);
+  middle /= static_cast<double>(c);
+  for (int64_t k = 0; k < c; ++k) {
+    d[k] = static_cast<double>(mean[k]) - middle;
+    squares += d[k] * d[k];
+  }
+  return 1 / __builtin_sqrt(squares / static_cast<double>(c - 1) + eps);
+}
+
+template <class T>
+void norm_plus(const NormPlusArgs<T>& a) {
+  const int64_t length = period<T>(a.c), size = a.pixels * a.c;
+  const Rows<T> rows(a.scratch, length);
+  T* const* coefficient = rows.coefficient;
+  double* d = rows.channels[0];
+  const auto count = static_cast<double>(a.pixels);
+  for (int64_t n = a.begin; n < a.end; ++n) {
+    const T* x = a.x + n * size;
+    const T *gamma = a.gamma + n * a.c, *alpha = a.alpha + n * a.c, *beta = a.beta + n * a.c;
+    T *mean = a.mean + n * a.c, *rstd = a.rstd + n * a.c;
+    plane_totals<T, Term::kX>({x, x, x, x}, a.pixels, a.c, rows.totals, nullptr);
+    for (int64_t k = 0; k < a.c; ++k) mean[k] = static_cast<T>(rows.totals[k] / count);
+    repeat(mean, a.c, length, coefficient[1]);
+    plane_totals<T, Term::kSquare>({x, x, x, coefficient[1]}, a.pixels, a.c, rows.totals, nullptr);
+    const double q = standardize_means(mean, a.c, a.eps, d);
+    for (int64_t k = 0; k < a.c; ++k) {
+      rstd[k] = static_cast<T>(1 / __builtin_sqrt(rows.totals[k] / count + a.eps));
+      const auto scale = static_cast<double>(gamma[k]);
+      coefficient[0][k] = static_cast<T>(scale * static_cast<double>(rstd[k]));
+      coefficient[2][k] =
+          static_cast<T>(scale * static_cast<double>(alpha[k]) * d[k] * q + static_cast<double>(beta[k]));
     }
+    repeat(coefficient[0], a.c, length, coefficient[0]);
+    repeat(coefficient[2], a.c, length, coefficient[2]);
+    T* y = a.y + n * size;
+    a.elu ? normalize_plane<T, true>(x, coefficient, size, length, y)
+          : normalize_plane<T, false>(x, coefficient, size, length, y);
+  }
+}
+
+template <class T>
+void norm_plus_backward(const NormPlusBackwardArgs<T>& a) {
+  const int64_t length = period<T>(a.c), size = a.pixels * a.c;
+  const Rows<T> rows(a.scratch, length);
+  T* const* coefficient = rows.coefficient;
+  double *d = rows.channels[0], *u = rows.channels[1];
+  constexpr int kOwn[] = {0, 2, 3};  // coefficients that are not the mean
+  const auto pixels = static_cast<double>(a.pixels), c = static_cast<double>(a.c);
+  for (int64_t n = a.begin; n < a.end; ++n) {
+    const int64_t row = n * a.c;
+    const bool gated = a.y != nullptr;
+    const Source<T> source{a.g + n * size, a.x + n * size, gated ? a.y + n * size : a.g, coefficient[1]};
+    repeat(a.mean + row, a.c, length, coefficient[1]);
+    gated ? plane_totals<T, Term::kGatedPair>(source, a.pixels, a.c, rows.totals, rows.products)
+          : plane_totals<T, Term::kPair>(source, a.pixels, a.c, rows.totals, rows.products);
+    const double q = standardize_means(a.mean + row, a.c, a.eps, d);
+    double sum_u = 0, sum_ud = 0;  // u: the cotangent of t
+    for (int64_t k = 0; k < a.c; ++k) {
+      u[k] = static_cast<double>(a.gamma[row + k]) * static_cast<double>(a.alpha[row + k]) * rows.totals[k];
+      sum_u += u[k];
+      sum_ud += u[k] * d[k];
+    }
+    for (int64_t k = 0; k < a.c; ++k) {
+      const auto gamma = static_cast<double>(a.gamma[row + k]), alpha = static_cast<double>(a.alpha[row + k]),
+                 r = static_cast<double>(a.rstd[row + k]), s = rows.totals[k], sx = rows.products[k], t = d[k] * q;
+      const double to_r = gamma * sx + static_cast<double>(a.g_rstd[row + k]);
+      const double to_mean = static_cast<double>(a.g_mean[row + k]) - gamma * r * s + q * (u[k] - sum_u / c) -
+                             q * q * q * d[k] * (sum_ud / (c - 1));
+      coefficient[0][k] = static_cast<T>(-to_r * (r * r * r) / pixels);
+      coefficient[2][k] = static_cast<T>(to_mean / pixels);
+      coefficient[3][k] = static_cast<T>(gamma * r);
+      a.g_gamma[row + k] = static_cast<T>(r * sx + alpha * t * s);
+      a.g_alpha[row + k] = static_cast<T>(gamma * t * s);
+      a.g_beta[row + k] = static_cast<T>(s);
+    }
+    for (const int i : kOwn) repeat(coefficient[i], a.c, length, coefficient[i]);
+    T* g_x = a.g_x + n * size;
+    gated ? affine_plane<T, true>(source, coefficient, size, length, g_x)
+          : affine_plane<T, false>(source, coefficient, size, length, g_x);
   }
 }
 
@@ -209,13 +361,15 @@ void plane_affine(const PlaneAffineArgs<T>& a) {
 
 int64_t plane_scratch_bytes(int64_t c, int64_t element_size) {
   const int64_t length = element_size == 4 ? period<float>(c) : period<double>(c);
-  return round_up(length * max_of(4 * element_size, 8 + element_size), 64);
+  return round_up(length * (4 * 8 + 4 * element_size), 64);
 }
-void plane_moments_f32(const PlaneMomentsArgs<float>& args) { plane_moments(args); }
-void plane_moments_f64(const PlaneMomentsArgs<double>& args) { plane_moments(args); }
 void plane_sums_f32(const PlaneSumsArgs<float>& args) { plane_sums(args); }
 void plane_sums_f64(const PlaneSumsArgs<double>& args) { plane_sums(args); }
 void plane_affine_f32(const PlaneAffineArgs<float>& args) { plane_affine(args); }
 void plane_affine_f64(const PlaneAffineArgs<double>& args) { plane_affine(args); }
+void norm_plus_f32(const NormPlusArgs<float>& args) { norm_plus(args); }
+void norm_plus_f64(const NormPlusArgs<double>& args) { norm_plus(args); }
+void norm_plus_backward_f32(const NormPlusBackwardArgs<float>& args) { norm_plus_backward(args); }
+void norm_plus_backward_f64(const NormPlusBackwardArgs<double>& args) { norm_plus_backward(args); }
 
 }  // namespace stein::kernels::STEIN_UNIT

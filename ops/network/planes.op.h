@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// plane_sums and plane_affine: closed under differentiation. instance_norm_plus on top of them.
+// plane_sums and plane_affine: closed under differentiation. instance_norm_plus on top of them, with ELU or without, and its
+// derivative, which are fused: each reads and writes every image once.
 #include "ops/detail/plane_kernels.h"
 #include "ops/images.h"
 #include "ops/op.h"
@@ -70,7 +71,6 @@ struct PlaneAffine {
                                             b.data<T>(),
                                             center.data<T>(),
                                             offset.data<T>(),
-                                            kernels::PlaneActivation::kNone,
                                             out.mutable_data<T>(),
                                             0,
                                             n,
@@ -107,74 +107,107 @@ struct PlaneAffine {
 
 // Conditional instance norm ++: per plane mean mu, r = 1 / sqrt(var + eps) (biased), xhat = r (x - mu); over the channels of
 // one sample t = (mu - m) q, m = mean_c mu, q = 1 / sqrt(v + eps), v = sum_c (mu - m)^2 / (C - 1);
-//     y = gamma (xhat + alpha t) + beta.
+//     y = gamma (xhat + alpha t) + beta, or ELU of it.
 // mu and r are outputs, with cotangents of their own.
-struct InstanceNormPlus {
-  static constexpr const char* name = "instance_norm_plus";
+struct MeansOfChannels {
+  Tensor d, q, t;  // mu - m, q, d q
+  MeansOfChannels(const Tensor& mu, double eps)
+      : d(mu - mean(mu, {-1}, true)),
+        q(rsqrt(sum(square(d), {-1}, true) / static_cast<double>(mu.size(-1) - 1) + eps)),
+        t(d * q) {}
+};
+
+template <bool kElu>
+struct InstanceNormPlusBackward {
+  static constexpr const char* name = kElu ? "instance_norm_plus_elu_backward" : "instance_norm_plus_backward";
   static constexpr Kind kind = Kind::fused;
   double eps;
 
-  struct Channels {
-    Tensor d, q, t;  // mu - m, q, d q
-  };
-  Channels channels(const Tensor& mu) const {
-    Channels c;
-    c.d = mu - mean(mu, {-1}, true);
-    c.q = rsqrt(sum(square(c.d), {-1}, true) / static_cast<double>(mu.size(-1) - 1) + eps);
-    c.t = c.d * c.q;
-    return c;
+  // Cotangents g, gmu, gr of the outputs, x, gamma, alpha, mu, r, and y with ELU -> cotangents of x, gamma, alpha, beta.
+  Tensors forward(const Tensors& in) const {
+    const Tensor g = nhwc(in[0]), x = nhwc(in[3]), y = kElu ? nhwc(in[8]) : Tensor();
+    Tensors rows;
+    for (int k : {1, 2, 4, 5, 6, 7}) rows.push_back(in[static_cast<std::size_t>(k)].contiguous());
+    const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
+    Tensors out{empty_channels_last(x.shape(), x.dtype())};
+    for (int k = 0; k < 3; ++k) out.push_back(empty({n, c}, x.dtype()));
+    visit_floating(name, x.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const auto row = [&](std::size_t k) { return rows[k].template data<T>(); };
+      const auto to = [&](std::size_t k) { return out[k].template mutable_data<T>(); };
+      const kernels::NormPlusBackwardArgs<T> all{n,           pixels, c,      g.data<T>(), kElu ? y.data<T>() : nullptr,
+                                                 x.data<T>(), row(2), row(3), row(4),      row(5),
+                                                 row(0),      row(1), eps,    to(0),       to(1),
+                                                 to(2),       to(3),  0,      n,           nullptr};
+      each_image(n, c * pixels, [&](std::int64_t begin, std::int64_t end) {
+        const Scratch scratch(kernels::plane_scratch_bytes()(c, sizeof(T)));
+        auto args = all;
+        args.begin = begin;
+        args.end = end;
+        args.scratch = scratch.data();
+        STEIN_KERNEL_OF(T, norm_plus_backward)(args);
+      });
+    });
+    return out;
   }
 
-  Tensors forward(const Tensor& image, const Tensor& gamma, const Tensor& alpha, const Tensor& beta) const {
-    const Tensor x = nhwc(image);
+  Tensors composite(std::span<const Tensor> in) const {
+    const Tensor &gmu = in[1], &gr = in[2], &x = in[3], &gamma = in[4], &alpha = in[5], &mu = in[6], &r = in[7];
+    const Tensor g = kElu ? elu_backward(in[0], in[8], 1) : in[0];
+    const auto pixels = static_cast<double>(x.size(-1) * x.size(-2));
+    const auto [s, sx] = plane_sums(g, x, mu);  // sum g, sum g (x - mu)
+    const MeansOfChannels m(mu, eps);
+    // t's own derivative: u -> q (u - mean u) - q^3 d sum(u d) / (C - 1)
+    const Tensor u = gamma * alpha * s;
+    const Tensor through_t = m.q * (u - mean(u, {-1}, true)) -
+                             m.q * m.q * m.q * m.d * (sum(u * m.d, {-1}, true) / static_cast<double>(mu.size(-1) - 1));
+    const Tensor to_r = gamma * sx + gr, to_mu = gmu - gamma * r * s + through_t;
+    return {plane_affine(g, gamma * r, x, to_r * (r * r * r) * (-1 / pixels), mu, to_mu / pixels),
+            r * sx + alpha * m.t * s, gamma * m.t * s, s};
+  }
+
+  // With any lead axes, of a batch of cotangents, there is the composite only.
+  Tensors operator()(const Tensors& in) const {
+    return in[0].rank() == 4 && in[1].rank() == 2 && in[2].rank() == 2 ? record_list(*this, in) : composite(in);
+  }
+};
+
+template <bool kElu>
+struct InstanceNormPlus {
+  static constexpr const char* name = kElu ? "instance_norm_plus_elu" : "instance_norm_plus";
+  static constexpr Kind kind = Kind::fused;
+  double eps;
+
+  Tensors forward(const Tensor& image, const Tensor& gammas, const Tensor& alphas, const Tensor& betas) const {
+    const Tensor x = nhwc(image), gamma = gammas.contiguous(), alpha = alphas.contiguous(), beta = betas.contiguous();
     const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor mu = empty({n, c}, x.dtype()), var = empty({n, c}, x.dtype()), y = empty_channels_last(x.shape(), x.dtype());
-    return visit_floating(name, x.dtype(), [&](auto tag) {
+    Tensor mu = empty({n, c}, x.dtype()), r = empty({n, c}, x.dtype()), y = empty_channels_last(x.shape(), x.dtype());
+    visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
-      const T* px = x.data<T>();
-      T *pm = mu.mutable_data<T>(), *pv = var.mutable_data<T>(), *py = y.mutable_data<T>();
+      const T *px = x.data<T>(), *pg = gamma.data<T>(), *pa = alpha.data<T>(), *pb = beta.data<T>();
+      T *py = y.mutable_data<T>(), *pm = mu.mutable_data<T>(), *pr = r.mutable_data<T>();
       each_image(n, c * pixels, [&](std::int64_t b, std::int64_t e) {
         const Scratch scratch(kernels::plane_scratch_bytes()(c, sizeof(T)));
-        STEIN_KERNEL_OF(T, plane_moments)({n, pixels, c, px, pm, pv, b, e, scratch.data()});
+        STEIN_KERNEL_OF(T, norm_plus)({n, pixels, c, px, pg, pa, pb, eps, kElu, py, pm, pr, b, e, scratch.data()});
       });
-      const Tensor r = rsqrt(var + eps);
-      const Tensor scale = (gamma * r).contiguous(), shift = (gamma * alpha * channels(mu).t + beta).contiguous();
-      const T *pa = scale.data<T>(), *po = shift.data<T>();
-      each_image(n, c * pixels, [&](std::int64_t b, std::int64_t e) {
-        const Scratch scratch(kernels::plane_scratch_bytes()(c, sizeof(T)));
-        STEIN_KERNEL_OF(T, plane_affine)
-        ({n, pixels, c, nullptr, nullptr, px, pa, pm, po, kernels::PlaneActivation::kNone, py, b, e, scratch.data()});
-      });
-      return Tensors{y, mu, r};
     });
+    return Tensors{y, mu, r};
   }
 
   Tensors composite(std::span<const Tensor> in) const {
     const Tensor mu = mean(in[0], {-1, -2});
     const Tensor centered = in[0] - planes(mu);
     const Tensor r = rsqrt(mean(square(centered), {-1, -2}) + eps);
-    return {planes(in[1]) * (planes(r) * centered + planes(in[2] * channels(mu).t)) + planes(in[3]), mu, r};
+    const Tensor y =
+        planes(in[1]) * (planes(r) * centered + planes(in[2] * MeansOfChannels(mu, eps).t)) + planes(in[3]);
+    return {kElu ? elu(y) : y, mu, r};
   }
 
-  Tensors vjp_all(Wanted wanted, Cot<0> g, Cot<1> gmu, Cot<2> gr, In<0> x, In<1> gamma, In<2> alpha, Out<1> mu,
-                  Out<2> r) const {
-    const auto pixels = static_cast<double>(x.size(-1) * x.size(-2));
-    const auto [s, sx] = plane_sums(g, x, mu);  // sum g, sum g (x - mu)
-    const auto [d, q, t] = channels(mu);
-    Tensors out(4);
-    if (wanted(0)) {
-      const Tensor to_r = gamma * sx + gr;
-      // t's own derivative: u -> q (u - mean u) - q^3 d sum(u d) / (C - 1)
-      const Tensor u = gamma * alpha * s;
-      const Tensor through_t = q * (u - mean(u, {-1}, true)) -
-                               q * q * q * d * (sum(u * d, {-1}, true) / static_cast<double>(mu.size(-1) - 1));
-      const Tensor to_mu = gmu - gamma * r * s + through_t;
-      out[0] = plane_affine(g, gamma * r, x, to_r * (r * r * r) * (-1 / pixels), mu, to_mu / pixels);
-    }
-    if (wanted(1)) out[1] = r * sx + alpha * t * s;
-    if (wanted(2)) out[2] = gamma * t * s;
-    if (wanted(3)) out[3] = s;
-    return out;
+  Tensors vjp_all(Wanted, Cot<0> g, Cot<1> gmu, Cot<2> gr, In<0> x, In<1> gamma, In<2> alpha, Out<1> mu, Out<2> r,
+                  Out<0> y) const {
+    Tensors in{g, gmu, gr, x, gamma, alpha, mu, r};
+    if (kElu) in.push_back(y);
+    return InstanceNormPlusBackward<kElu>{eps}(in);
   }
 };
 
@@ -238,13 +271,47 @@ Tensor plane_affine(const Tensor& x, const Tensor& a, const Tensor& y, const Ten
   return reshape(r, lead + Shape{x.size(-4), x.size(-3), x.size(-2), x.size(-1)});
 }
 
-Tensor instance_norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta, double eps) {
+namespace {
+
+template <bool kElu>
+Tensor norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta, double eps) {
   static constexpr int core[] = {4, 2, 2, 2};
-  host::check_planes("instance_norm_plus", {x, gamma, alpha, beta}, core);
+  constexpr const char* name = host::InstanceNormPlus<kElu>::name;
+  host::check_planes(name, {x, gamma, alpha, beta}, core);
   if (x.rank() != 4 || gamma.rank() != 2 || alpha.rank() != 2 || beta.rank() != 2 || x.size(1) < 2)
-    fail("instance_norm_plus", "x (N, C, H, W) with C of at least 2, gamma, alpha, beta (N, C)",
-         describe({x, gamma, alpha, beta}));
-  return record(host::InstanceNormPlus{eps}, x, gamma, alpha, beta)[0];
+    fail(name, "x (N, C, H, W) with C of at least 2, gamma, alpha, beta (N, C)", describe({x, gamma, alpha, beta}));
+  return record(host::InstanceNormPlus<kElu>{eps}, x, gamma, alpha, beta)[0];
+}
+
+template <bool kElu>
+void register_norm_plus(OpRegistry& r, const char* formula) {
+  const Shape image{2, 3, 3, 2}, plane{2, 3};
+  const InputSpec positive{plane, 0.5, 2};
+  r.add({host::InstanceNormPlus<kElu>::name,
+         formula,
+         Kind::fused,
+         {{"images",
+           {{image}, {plane}, {plane}, {plane}},
+           [](const Tensors& in) { return Tensors{norm_plus<kElu>(in[0], in[1], in[2], in[3], 1e-5)}; },
+           [](const Tensors& in) { return Tensors{host::InstanceNormPlus<kElu>{1e-5}.composite(in)[0]}; }}}});
+  std::vector<InputSpec> in{{image}, {plane}, {plane}, {image}, {plane}, {plane}, {plane}, positive};
+  if (kElu) in.push_back({image, -0.9, 2, {0}});
+  r.add({host::InstanceNormPlusBackward<kElu>::name,
+         std::string("cotangents of ") + host::InstanceNormPlus<kElu>::name,
+         Kind::fused,
+         {{"images", in, [](const Tensors& t) { return host::InstanceNormPlusBackward<kElu>{1e-5}(t); },
+           [](const Tensors& t) { return host::InstanceNormPlusBackward<kElu>{1e-5}.composite(t); }}}});
+}
+
+}  // namespace
+
+Tensor instance_norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta, double eps) {
+  return norm_plus<false>(x, gamma, alpha, beta, eps);
+}
+
+Tensor instance_norm_plus_elu(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta,
+                              double eps) {
+  return norm_plus<true>(x, gamma, alpha, beta, eps);
 }
 
 void register_planes(OpRegistry& r) {
@@ -266,13 +333,8 @@ void register_planes(OpRegistry& r) {
            {{image}, {plane}, {image}, {plane}, {plane}, {plane}},
            [](const Tensors& in) { return Tensors{plane_affine(in[0], in[1], in[2], in[3], in[4], in[5])}; },
            [](const Tensors& in) { return Tensors{host::PlaneAffine{}.composite(in)}; }}}});
-  r.add({"instance_norm_plus",
-         "gamma (xhat + alpha t) + beta",
-         Kind::fused,
-         {{"images",
-           {{image}, {plane}, {plane}, {plane}},
-           [](const Tensors& in) { return Tensors{instance_norm_plus(in[0], in[1], in[2], in[3])}; },
-           [](const Tensors& in) { return Tensors{host::InstanceNormPlus{1e-5}.composite(in)[0]}; }}}});
+  register_norm_plus<false>(r, "gamma (xhat + alpha t) + beta");
+  register_norm_plus<true>(r, "elu(gamma (xhat + alpha t) + beta)");
 }
 
 }  // namespace stein

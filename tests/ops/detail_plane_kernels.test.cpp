@@ -11,12 +11,14 @@ namespace {
 
 using namespace stein::kernels;
 
-auto plane_moments(float) { return plane_moments_f32(); }
-auto plane_moments(double) { return plane_moments_f64(); }
 auto plane_sums(float) { return plane_sums_f32(); }
 auto plane_sums(double) { return plane_sums_f64(); }
 auto plane_affine(float) { return plane_affine_f32(); }
 auto plane_affine(double) { return plane_affine_f64(); }
+auto norm_plus(float) { return norm_plus_f32(); }
+auto norm_plus(double) { return norm_plus_f64(); }
+auto norm_plus_backward(float) { return norm_plus_backward_f32(); }
+auto norm_plus_backward(double) { return norm_plus_backward_f64(); }
 
 struct Planes {
   int64_t n, pixels, c;
@@ -40,70 +42,44 @@ void check_sums(std::mt19937& generator, const Planes& p) {
                       ys = random_values(generator, static_cast<int64_t>(p.size()));
   for (size_t i = 0; i < p.size(); ++i) xs[i] += 40.0;  // a mean far above the deviation
   const std::vector<double> centers = random_values(generator, static_cast<int64_t>(planes));
-  std::vector<Sum> sum_x(planes), sum_xy(planes), sum_plain(planes), square(planes), deviation(planes);
+  std::vector<Sum> sum_x(planes), sum_xy(planes);
   for (size_t i = 0; i < p.size(); ++i) {
     sum_x[p.plane(i)].add(xs[i]);
     sum_xy[p.plane(i)].add(xs[i] * (ys[i] - centers[p.plane(i)]));
-    sum_plain[p.plane(i)].add(xs[i] * ys[i]);
   }
-  const auto count = static_cast<double>(p.pixels);
-  for (size_t i = 0; i < p.size(); ++i) {
-    const double d = xs[i] - sum_x[p.plane(i)].value / count;
-    square[p.plane(i)].add(d * d);
-    deviation[p.plane(i)].add(d);
-  }
-  Guarded<T> x(xs), y(ys), center(centers), mean(static_cast<int64_t>(planes)), variance(mean.size()), s(mean.size()),
-      sy(mean.size()), plain(mean.size());
+  Guarded<T> x(xs), y(ys), center(centers), s(static_cast<int64_t>(planes)), sy(s.size());
   Guarded<char> scratch(plane_scratch_bytes()(p.c, sizeof(T)));
-  for (int64_t i = p.n; i-- > 0;) {
-    plane_moments(T())({p.n, p.pixels, p.c, x.data(), mean.data(), variance.data(), i, i + 1, scratch.data()});
+  for (int64_t i = p.n; i-- > 0;)
     plane_sums(T())(
         {p.n, p.pixels, p.c, x.data(), y.data(), center.data(), s.data(), sy.data(), i, i + 1, scratch.data()});
-  }
-  plane_sums(T())({p.n, p.pixels, p.c, x.data(), y.data(), nullptr, nullptr, plain.data(), 0, p.n, scratch.data()});
   const double roundings = 40;  // of a block sum, whatever the number of pixels
   bool right = true;
   for (size_t k = 0; k < planes; ++k) {
     const auto i = static_cast<int64_t>(k);
     right = right && close(s[i], sum_x[k].value, sum_x[k].magnitude, roundings);
     right = right && close(sy[i], sum_xy[k].value, sum_xy[k].magnitude, roundings);
-    right = right && close(plain[i], sum_plain[k].value, sum_plain[k].magnitude, roundings);
-    right = right && close(mean[i], sum_x[k].value / count, sum_x[k].magnitude / count, roundings);
-    // The mean's rounding moves every deviation alike.
-    const double slack = 2 * 42 * deviation[k].magnitude / count;
-    right =
-        right && close(variance[i], square[k].value / count, square[k].value / count + slack / roundings, roundings);
   }
   CHECK(right);
-  CHECK((mean.guards_untouched() && variance.guards_untouched() && s.guards_untouched() && sy.guards_untouched() &&
-         scratch.guards_untouched()));
+  CHECK((s.guards_untouched() && sy.guards_untouched() && scratch.guards_untouched()));
 }
 
 template <class T>
-void check_affine(std::mt19937& generator, const Planes& p, int absent, PlaneActivation activation) {
+void check_affine(std::mt19937& generator, const Planes& p) {
   const auto size = static_cast<int64_t>(p.size()), planes = p.n * p.c;
   Guarded<T> x(random_values(generator, size)), y(random_values(generator, size)), out(size);
   Guarded<T> a(random_values(generator, planes)), b(random_values(generator, planes)),
       center(random_values(generator, planes)), offset(random_values(generator, planes));
   Guarded<char> scratch(plane_scratch_bytes()(p.c, sizeof(T)));
-  PlaneAffineArgs<T> args{p.n,           p.pixels,      p.c,        x.data(),   a.data(), y.data(), b.data(),
-                          center.data(), offset.data(), activation, out.data(), 0,        p.n,      scratch.data()};
-  if (absent == 1) args.x = nullptr;
-  if (absent == 2) args.y = nullptr;
-  if (absent == 3) args.center = args.offset = nullptr;
-  if (absent == 4) args.a = args.b = nullptr;
+  PlaneAffineArgs<T> args{p.n,           p.pixels,      p.c,        x.data(), a.data(), y.data(),      b.data(),
+                          center.data(), offset.data(), out.data(), 0,        p.n,      scratch.data()};
   plane_affine(T())(args);
   std::vector<double> want(p.size()), magnitude(p.size());
   for (size_t i = 0; i < p.size(); ++i) {
     const auto at = static_cast<int64_t>(i), k = static_cast<int64_t>(p.plane(i));
-    const auto of = [](const T* v, int64_t j, double missing) {
-      return v == nullptr ? missing : static_cast<double>(v[j]);
-    };
-    const double u = args.x == nullptr ? 0 : of(args.a, k, 1) * of(args.x, at, 0);
-    const double v = args.y == nullptr ? 0 : of(args.b, k, 1) * (of(args.y, at, 0) - of(args.center, k, 0));
-    want[i] = u + v + of(args.offset, k, 0);
-    magnitude[i] = std::abs(u) + std::abs(v) + std::abs(of(args.offset, k, 0));
-    if (activation == PlaneActivation::kElu && want[i] < 0) want[i] = std::expm1(want[i]);
+    const auto of = [](Guarded<T>& v, int64_t j) { return static_cast<double>(v[j]); };
+    const double u = of(a, k) * of(x, at), v = of(b, k) * (of(y, at) - of(center, k));
+    want[i] = u + v + of(offset, k);
+    magnitude[i] = std::abs(u) + std::abs(v) + std::abs(of(offset, k));
   }
   const auto all_close = [&](Guarded<T>& got) {
     for (size_t i = 0; i < p.size(); ++i)
@@ -111,44 +87,166 @@ void check_affine(std::mt19937& generator, const Planes& p, int absent, PlaneAct
     return true;
   };
   CHECK(all_close(out));
-  Guarded<T>& in_place = args.y == nullptr ? x : y;  // one image at a time, onto an input
-  args.out = in_place.data();
+  args.out = y.data();  // one image at a time, onto an input
   for (args.begin = 0; args.begin < p.n; ++args.begin) {
     args.end = args.begin + 1;
     plane_affine(T())(args);
   }
-  CHECK(all_close(in_place));
-  CHECK((out.guards_untouched() && in_place.guards_untouched() && scratch.guards_untouched()));
+  CHECK(all_close(y));
+  CHECK((out.guards_untouched() && y.guards_untouched() && scratch.guards_untouched()));
 }
 
+/// Conditional instance norm ++ of one image and its derivative by the formulas of the paper, in double. Vectors of (pixels, c) or c.
+struct NormReference {
+  std::vector<double> x, gamma, alpha, beta, g, g_mean, g_rstd;  // given
+  std::vector<double> mean, rstd, y, g_x, g_gamma, g_alpha, g_beta;
+
+  void compute(size_t pixels, size_t c, double eps, bool elu) {
+    const auto count = static_cast<double>(pixels), channels = static_cast<double>(c);
+    std::vector<double> d(c), xhat(x.size()), sum_g(c), sum_gx(c);
+    mean.assign(c, 0), rstd.assign(c, 0), y = g_x = x, g_gamma = g_alpha = g_beta = d;
+    for (size_t i = 0; i < x.size(); ++i) mean[i % c] += x[i] / count;
+    for (size_t i = 0; i < x.size(); ++i) rstd[i % c] += (x[i] - mean[i % c]) * (x[i] - mean[i % c]) / count;
+    double middle = 0, v = 0;
+    for (size_t k = 0; k < c; ++k) {
+      rstd[k] = 1 / std::sqrt(rstd[k] + eps);
+      middle += mean[k] / channels;
+    }
+    for (size_t k = 0; k < c; ++k) d[k] = mean[k] - middle, v += d[k] * d[k] / (channels - 1);
+    const double q = 1 / std::sqrt(v + eps);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const size_t k = i % c;
+      xhat[i] = rstd[k] * (x[i] - mean[k]);
+      const double u = gamma[k] * (xhat[i] + alpha[k] * d[k] * q) + beta[k];
+      y[i] = elu && u < 0 ? std::expm1(u) : u;
+      const double before = elu && u <= 0 ? g[i] * std::exp(u) : g[i];
+      sum_g[k] += before;
+      sum_gx[k] += before * xhat[i];
+      g_x[i] = before;
+    }
+    // t = (mean - middle) q: its derivative by the quotient rule, a row of the Jacobian after the other.
+    std::vector<double> to_mean = g_mean;
+    for (size_t k = 0; k < c; ++k)
+      for (size_t l = 0; l < c; ++l)
+        to_mean[k] += gamma[l] * alpha[l] * sum_g[l] *
+                      (q * ((k == l ? 1 : 0) - 1 / channels) - q * q * q * d[l] * d[k] / (channels - 1));
+    for (size_t k = 0; k < c; ++k) {
+      g_gamma[k] = sum_gx[k] + alpha[k] * d[k] * q * sum_g[k];
+      g_alpha[k] = gamma[k] * d[k] * q * sum_g[k];
+      g_beta[k] = sum_g[k];
+    }
+    for (size_t i = 0; i < x.size(); ++i) {
+      const size_t k = i % c;
+      g_x[i] = gamma[k] * rstd[k] * (g_x[i] - sum_g[k] / count - xhat[i] * sum_gx[k] / count) + to_mean[k] / count -
+               g_rstd[k] * rstd[k] * rstd[k] * xhat[i] / count;
+    }
+  }
+};
+
+template <class T>
+void check_norm(std::mt19937& generator, const Planes& p, bool elu) {
+  const double eps = 1e-3;
+  const auto planes = p.n * p.c, size = static_cast<int64_t>(p.size());
+  const auto draw = [&](int64_t n) { return random_values(generator, n); };
+  Guarded<T> x(draw(size)), g(draw(size)), gamma(draw(planes)), alpha(draw(planes)), beta(draw(planes)),
+      g_mean(draw(planes)), g_rstd(draw(planes));
+  Guarded<T> y(size), mean(planes), rstd(planes), g_x(size), g_gamma(planes), g_alpha(planes), g_beta(planes);
+  Guarded<char> scratch(plane_scratch_bytes()(p.c, sizeof(T)));
+  for (int64_t i = p.n; i-- > 0;) {
+    norm_plus(T())({p.n, p.pixels, p.c, x.data(), gamma.data(), alpha.data(), beta.data(), eps, elu, y.data(),
+                    mean.data(), rstd.data(), i, i + 1, scratch.data()});
+    norm_plus_backward(T())({p.n,
+                             p.pixels,
+                             p.c,
+                             g.data(),
+                             elu ? y.data() : nullptr,
+                             x.data(),
+                             gamma.data(),
+                             alpha.data(),
+                             mean.data(),
+                             rstd.data(),
+                             g_mean.data(),
+                             g_rstd.data(),
+                             eps,
+                             g_x.data(),
+                             g_gamma.data(),
+                             g_alpha.data(),
+                             g_beta.data(),
+                             i,
+                             i + 1,
+                             scratch.data()});
+  }
+  bool right = true;
+  for (int64_t n = 0; n < p.n; ++n) {
+    const auto part = [&](Guarded<T>& v, int64_t each) {
+      std::vector<double> r;
+      for (int64_t i = n * each; i < (n + 1) * each; ++i) r.push_back(static_cast<double>(v[i]));
+      return r;
+    };
+    const int64_t image = p.pixels * p.c;
+    NormReference want{part(x, image),
+                       part(gamma, p.c),
+                       part(alpha, p.c),
+                       part(beta, p.c),
+                       part(g, image),
+                       part(g_mean, p.c),
+                       part(g_rstd, p.c),
+                       {},
+                       {},
+                       {},
+                       {},
+                       {},
+                       {},
+                       {}};
+    want.compute(static_cast<size_t>(p.pixels), static_cast<size_t>(p.c), eps, elu);
+    const auto compare = [&](const std::vector<double>& got, const std::vector<double>& expected) {
+      double largest = 1;
+      for (const double e : expected) largest = std::max(largest, std::abs(e));
+      for (size_t i = 0; i < got.size(); ++i)
+        right = right && std::abs(got[i] - expected[i]) <=
+                             200 * static_cast<double>(std::numeric_limits<T>::epsilon()) * largest;
+    };
+    compare(part(mean, p.c), want.mean);
+    compare(part(rstd, p.c), want.rstd);
+    compare(part(y, image), want.y);
+    compare(part(g_x, image), want.g_x);
+    compare(part(g_gamma, p.c), want.g_gamma);
+    compare(part(g_alpha, p.c), want.g_alpha);
+    compare(part(g_beta, p.c), want.g_beta);
+  }
+  CHECK(right);
+  CHECK((y.guards_untouched() && mean.guards_untouched() && rstd.guards_untouched() && g_x.guards_untouched() &&
+         g_gamma.guards_untouched() && g_alpha.guards_untouched() && g_beta.guards_untouched() &&
+         scratch.guards_untouched()));
+}
+
+/// ELU of every value: with gamma 0 what comes out is ELU of beta.
 template <class T>
 void check_elu() {
-  std::vector<double> xs{0.0, -0.0, 1e-30, -1e-30, -1e-39, 3.5, INFINITY, -INFINITY, NAN, -1e30, -700.0, -104.0, -88.0};
-  for (int i = 0; i < 20000; ++i) xs.push_back(-50.0 * std::pow(0.9993, i));
-  const auto size = static_cast<int64_t>(xs.size());
-  const T one = 1;
-  Guarded<T> x(xs), y(size);
-  Guarded<char> scratch(plane_scratch_bytes()(1, sizeof(T)));
-  plane_affine(T())({1, size, 1, x.data(), &one, nullptr, nullptr, nullptr, nullptr, PlaneActivation::kElu, y.data(), 0,
-                     1, scratch.data()});
+  std::vector<double> values{0.0, 1e-30, -1e-30, -1e-39, 3.5, INFINITY, -INFINITY, NAN, -1e30, -700.0, -104.0, -88.0};
+  for (int i = 0; i < 20000; ++i) values.push_back(-50.0 * std::pow(0.9993, i));
+  const auto c = static_cast<int64_t>(values.size());
+  std::mt19937 generator(43);
+  Guarded<T> x(random_values(generator, c)), beta(values), zero(std::vector<double>(values.size())), y(c), mean(c),
+      rstd(c);
+  Guarded<char> scratch(plane_scratch_bytes()(c, sizeof(T)));
+  norm_plus(T())({1, 1, c, x.data(), zero.data(), zero.data(), beta.data(), 1, true, y.data(), mean.data(), rstd.data(),
+                  0, 1, scratch.data()});
   double worst = 0;
-  for (int64_t i = 0; i < size; ++i) {
-    const auto v = static_cast<long double>(x[i]);
+  for (int64_t i = 0; i < c; ++i) {
+    const auto v = static_cast<long double>(beta[i]);
     const long double want = v > 0 ? v : std::expm1(v);
-    if (std::isnan(v) || std::isinf(v) || v == 0) {
-      const bool same = std::isnan(v) ? std::isnan(y[i])
-                                      : static_cast<long double>(y[i]) == want && std::signbit(y[i]) == std::signbit(v);
-      CHECK(same);
-    } else {
+    if (std::isnan(v) || std::isinf(v) || v == 0)
+      CHECK((std::isnan(v) ? std::isnan(y[i]) : static_cast<long double>(y[i]) == want));
+    else
       worst = std::max(worst, static_cast<double>(std::abs((static_cast<long double>(y[i]) - want) / want)));
-    }
   }
   CHECK(worst <= 2 * static_cast<double>(std::numeric_limits<T>::epsilon()));
 }
 
 }  // namespace
 
-TEST_CASE("plane kernels: moments and sums", "[kernels]") {
+TEST_CASE("plane kernels: sums", "[kernels]") {
   std::mt19937 generator(41);
   for (int trial = 0; trial < 30; ++trial) {
     const Planes p = trial == 0   ? Planes{2, 784, 64}
@@ -166,30 +264,43 @@ TEST_CASE("plane kernels: moments and sums", "[kernels]") {
 
 TEST_CASE("plane kernels: rounding does not grow with the plane", "[kernels]") {
   const int64_t pixels = 200000, c = 16;  // one running sum would be off by thousands of roundings, all of one sign
-  Guarded<float> x(std::vector<float>(static_cast<size_t>(pixels * c), 0.1F)), mean(c), variance(c);
+  Guarded<float> x(std::vector<float>(static_cast<size_t>(pixels * c), 0.1F)), y(pixels * c), mean(c), rstd(c);
+  Guarded<float> zero(std::vector<float>(static_cast<size_t>(c)));
   Guarded<char> scratch(plane_scratch_bytes()(c, sizeof(float)));
   each_simd_level([&](const char* level) {
     INFO(level);
-    plane_moments_f32()({1, pixels, c, x.data(), mean.data(), variance.data(), 0, 1, scratch.data()});
+    norm_plus_f32()({1, pixels, c, x.data(), zero.data(), zero.data(), zero.data(), 1e-10, false, y.data(), mean.data(),
+                     rstd.data(), 0, 1, scratch.data()});
     for (int64_t k = 0; k < c; ++k) {
       CHECK(close(mean[k], static_cast<double>(0.1F), 0.1, 40));
-      CHECK(variance[k] <= 1e-11F);
+      CHECK(rstd[k] >= 0.95e5F);  // a variance of at most 1e-11
     }
   });
 }
 
-TEST_CASE("plane kernels: affine maps, with parts absent, in place, with elu", "[kernels]") {
+TEST_CASE("plane kernels: affine maps, in place, too", "[kernels]") {
   std::mt19937 generator(42);
-  for (int trial = 0; trial < 30; ++trial) {
+  for (int trial = 0; trial < 60; ++trial) {
     const Planes p{pick(generator, 0, 3), pick(generator, 0, 60), trial % 4 == 0 ? 16 : pick(generator, 0, 70)};
     each_simd_level([&](const char* level) {
-      for (int absent = 0; absent < 5; ++absent) {
-        INFO(level << ", " << p.n << " images of " << p.pixels << " pixels, " << p.c << " channels, without "
-                   << absent);
-        const PlaneActivation activation = trial % 2 == 0 ? PlaneActivation::kElu : PlaneActivation::kNone;
-        check_affine<float>(generator, p, absent, activation);
-        check_affine<double>(generator, p, absent, activation);
-      }
+      INFO(level << ", " << p.n << " images of " << p.pixels << " pixels, " << p.c << " channels");
+      check_affine<float>(generator, p);
+      check_affine<double>(generator, p);
+    });
+  }
+}
+
+TEST_CASE("plane kernels: conditional instance norm ++ and its derivative, with and without ELU", "[kernels]") {
+  std::mt19937 generator(44);
+  for (int trial = 0; trial < 40; ++trial) {
+    const Planes p = trial == 0   ? Planes{2, 196, 128}
+                     : trial == 1 ? Planes{1, 1, 2}
+                                  : Planes{pick(generator, 0, 3), pick(generator, 2, 90),
+                                           trial % 4 == 0 ? 16 : pick(generator, 2, 70)};
+    each_simd_level([&](const char* level) {
+      INFO(level << ", " << p.n << " images of " << p.pixels << " pixels, " << p.c << " channels");
+      check_norm<float>(generator, p, trial % 2 == 0);
+      check_norm<double>(generator, p, trial % 2 == 0);
     });
   }
 }
