@@ -37,15 +37,9 @@ struct Norm : Module {
     init::normal_(as_strided(all, {b.levels, 2 * channels}, rows, 0), 1, 0.02, b.generator);  // gamma, alpha
     init::constant_(as_strided(all, {b.levels, channels}, rows, 2 * channels), 0);            // beta
   }
-  Tensor operator()(const Tensor& x, const Tensor& y) const {
-    const Tensors parts = chunk(embed(y), 3, 1);
-    return instance_norm_plus(x, parts[0], parts[1], parts[2]);
-  }
-  /// elu(norm(x, y))
-  Tensor elu(const Tensor& x, const Tensor& y) const {
-    const Tensors parts = chunk(embed(y), 3, 1);
-    return instance_norm_plus_elu(x, parts[0], parts[1], parts[2]);
-  }
+  Tensor operator()(const Tensor& x, const Tensor& y) const { return instance_norm_plus(x, embed(y)); }
+  /// ELU of that.
+  Tensor elu(const Tensor& x, const Tensor& y) const { return instance_norm_plus_elu(x, embed(y)); }
   Embedding embed;
 };
 

@@ -13,8 +13,10 @@ std::pair<Tensor, Tensor> plane_sums(const Tensor& x, const Tensor& y, const Ten
 Tensor plane_affine(const Tensor& x, const Tensor& a, const Tensor& y, const Tensor& b, const Tensor& center,
                     const Tensor& offset);
 
-/// elu(instance_norm_plus(x, gamma, alpha, beta, eps)), in one pass over x.
-Tensor instance_norm_plus_elu(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta,
-                              double eps = 1e-5);
+/// Conditional instance norm ++ (ops.h) with gamma, alpha and beta of a sample side by side: x (N, C, H, W), coefficients (N, 3 C).
+/// Forward and backward read and write each image once. Throws Error.
+Tensor instance_norm_plus(const Tensor& x, const Tensor& coefficients, double eps = 1e-5);
+/// elu of it, in the same pass.
+Tensor instance_norm_plus_elu(const Tensor& x, const Tensor& coefficients, double eps = 1e-5);
 
 }  // namespace stein

@@ -293,7 +293,7 @@ void norm_plus(const NormPlusArgs<T>& a) {
   const auto count = static_cast<double>(a.pixels);
   for (int64_t n = a.begin; n < a.end; ++n) {
     const T* x = a.x + n * size;
-    const T *gamma = a.gamma + n * a.c, *alpha = a.alpha + n * a.c, *beta = a.beta + n * a.c;
+    const T *gamma = a.rows + n * 3 * a.c, *alpha = gamma + a.c, *beta = alpha + a.c;
     T *mean = a.mean + n * a.c, *rstd = a.rstd + n * a.c;
     plane_totals<T, Term::kX>({x, x, x, x}, a.pixels, a.c, rows.totals, nullptr);
     for (int64_t k = 0; k < a.c; ++k) mean[k] = static_cast<T>(rows.totals[k] / count);
@@ -331,14 +331,16 @@ void norm_plus_backward(const NormPlusBackwardArgs<T>& a) {
     gated ? plane_totals<T, Term::kGatedPair>(source, a.pixels, a.c, rows.totals, rows.products)
           : plane_totals<T, Term::kPair>(source, a.pixels, a.c, rows.totals, rows.products);
     const double q = standardize_means(a.mean + row, a.c, a.eps, d);
+    const T *gammas = a.rows + 3 * row, *alphas = gammas + a.c;
+    T *g_gamma = a.g_rows + 3 * row, *g_alpha = g_gamma + a.c, *g_beta = g_alpha + a.c;
     double sum_u = 0, sum_ud = 0;  // u: the cotangent of t
     for (int64_t k = 0; k < a.c; ++k) {
-      u[k] = static_cast<double>(a.gamma[row + k]) * static_cast<double>(a.alpha[row + k]) * rows.totals[k];
+      u[k] = static_cast<double>(gammas[k]) * static_cast<double>(alphas[k]) * rows.totals[k];
       sum_u += u[k];
       sum_ud += u[k] * d[k];
     }
     for (int64_t k = 0; k < a.c; ++k) {
-      const auto gamma = static_cast<double>(a.gamma[row + k]), alpha = static_cast<double>(a.alpha[row + k]),
+      const auto gamma = static_cast<double>(gammas[k]), alpha = static_cast<double>(alphas[k]),
                  r = static_cast<double>(a.rstd[row + k]), s = rows.totals[k], sx = rows.products[k], t = d[k] * q;
       const double to_r = gamma * sx + static_cast<double>(a.g_rstd[row + k]);
       const double to_mean = static_cast<double>(a.g_mean[row + k]) - gamma * r * s + q * (u[k] - sum_u / c) -
@@ -346,9 +348,9 @@ void norm_plus_backward(const NormPlusBackwardArgs<T>& a) {
       coefficient[0][k] = static_cast<T>(-to_r * (r * r * r) / pixels);
       coefficient[2][k] = static_cast<T>(to_mean / pixels);
       coefficient[3][k] = static_cast<T>(gamma * r);
-      a.g_gamma[row + k] = static_cast<T>(r * sx + alpha * t * s);
-      a.g_alpha[row + k] = static_cast<T>(gamma * t * s);
-      a.g_beta[row + k] = static_cast<T>(s);
+      g_gamma[k] = static_cast<T>(r * sx + alpha * t * s);
+      g_alpha[k] = static_cast<T>(gamma * t * s);
+      g_beta[k] = static_cast<T>(s);
     }
     for (const int i : kOwn) repeat(coefficient[i], a.c, length, coefficient[i]);
     T* g_x = a.g_x + n * size;

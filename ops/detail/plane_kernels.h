@@ -32,10 +32,11 @@ struct PlaneAffineArgs {
 };
 
 /// Conditional instance norm ++ (see ops/network/planes.op.h), an image after the other, so that memory is read and written once.
+/// A row of `rows` (n, 3 c) holds gamma, alpha and beta of an image.
 template <class T>
 struct NormPlusArgs {
   int64_t n, pixels, c;
-  const T *x, *gamma, *alpha, *beta;
+  const T *x, *rows;
   double eps;
   bool elu;            ///< y goes through ELU
   T *y, *mean, *rstd;  ///< the mean is NaN when pixels == 0
@@ -49,9 +50,9 @@ struct NormPlusBackwardArgs {
   int64_t n, pixels, c;
   const T* g;
   const T* y;  ///< after ELU; null without ELU
-  const T *x, *gamma, *alpha, *mean, *rstd, *g_mean, *g_rstd;
+  const T *x, *rows, *mean, *rstd, *g_mean, *g_rstd;
   double eps;
-  T *g_x, *g_gamma, *g_alpha, *g_beta;
+  T *g_x, *g_rows;
   int64_t begin, end;
   void* scratch;
 };

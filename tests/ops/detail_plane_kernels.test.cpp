@@ -98,13 +98,14 @@ void check_affine(std::mt19937& generator, const Planes& p) {
 
 /// Conditional instance norm ++ of one image and its derivative by the formulas of the paper, in double. Vectors of (pixels, c) or c.
 struct NormReference {
-  std::vector<double> x, gamma, alpha, beta, g, g_mean, g_rstd;  // given
-  std::vector<double> mean, rstd, y, g_x, g_gamma, g_alpha, g_beta;
+  std::vector<double> x, rows, g, g_mean, g_rstd;  // given; rows: gamma, alpha, beta
+  std::vector<double> mean, rstd, y, g_x, g_rows;
 
   void compute(size_t pixels, size_t c, double eps, bool elu) {
     const auto count = static_cast<double>(pixels), channels = static_cast<double>(c);
     std::vector<double> d(c), xhat(x.size()), sum_g(c), sum_gx(c);
-    mean.assign(c, 0), rstd.assign(c, 0), y = g_x = x, g_gamma = g_alpha = g_beta = d;
+    mean.assign(c, 0), rstd.assign(c, 0), y = g_x = x, g_rows.assign(3 * c, 0);
+    const double *gamma = rows.data(), *alpha = gamma + c, *beta = alpha + c;
     for (size_t i = 0; i < x.size(); ++i) mean[i % c] += x[i] / count;
     for (size_t i = 0; i < x.size(); ++i) rstd[i % c] += (x[i] - mean[i % c]) * (x[i] - mean[i % c]) / count;
     double middle = 0, v = 0;
@@ -131,9 +132,9 @@ struct NormReference {
         to_mean[k] += gamma[l] * alpha[l] * sum_g[l] *
                       (q * ((k == l ? 1 : 0) - 1 / channels) - q * q * q * d[l] * d[k] / (channels - 1));
     for (size_t k = 0; k < c; ++k) {
-      g_gamma[k] = sum_gx[k] + alpha[k] * d[k] * q * sum_g[k];
-      g_alpha[k] = gamma[k] * d[k] * q * sum_g[k];
-      g_beta[k] = sum_g[k];
+      g_rows[k] = sum_gx[k] + alpha[k] * d[k] * q * sum_g[k];
+      g_rows[c + k] = gamma[k] * d[k] * q * sum_g[k];
+      g_rows[2 * c + k] = sum_g[k];
     }
     for (size_t i = 0; i < x.size(); ++i) {
       const size_t k = i % c;
@@ -148,32 +149,14 @@ void check_norm(std::mt19937& generator, const Planes& p, bool elu) {
   const double eps = 1e-3;
   const auto planes = p.n * p.c, size = static_cast<int64_t>(p.size());
   const auto draw = [&](int64_t n) { return random_values(generator, n); };
-  Guarded<T> x(draw(size)), g(draw(size)), gamma(draw(planes)), alpha(draw(planes)), beta(draw(planes)),
-      g_mean(draw(planes)), g_rstd(draw(planes));
-  Guarded<T> y(size), mean(planes), rstd(planes), g_x(size), g_gamma(planes), g_alpha(planes), g_beta(planes);
+  Guarded<T> x(draw(size)), g(draw(size)), rows(draw(3 * planes)), g_mean(draw(planes)), g_rstd(draw(planes));
+  Guarded<T> y(size), mean(planes), rstd(planes), g_x(size), g_rows(3 * planes);
   Guarded<char> scratch(plane_scratch_bytes()(p.c, sizeof(T)));
   for (int64_t i = p.n; i-- > 0;) {
-    norm_plus(T())({p.n, p.pixels, p.c, x.data(), gamma.data(), alpha.data(), beta.data(), eps, elu, y.data(),
-                    mean.data(), rstd.data(), i, i + 1, scratch.data()});
-    norm_plus_backward(T())({p.n,
-                             p.pixels,
-                             p.c,
-                             g.data(),
-                             elu ? y.data() : nullptr,
-                             x.data(),
-                             gamma.data(),
-                             alpha.data(),
-                             mean.data(),
-                             rstd.data(),
-                             g_mean.data(),
-                             g_rstd.data(),
-                             eps,
-                             g_x.data(),
-                             g_gamma.data(),
-                             g_alpha.data(),
-                             g_beta.data(),
-                             i,
-                             i + 1,
+    norm_plus(T())({p.n, p.pixels, p.c, x.data(), rows.data(), eps, elu, y.data(), mean.data(), rstd.data(), i, i + 1,
+                    scratch.data()});
+    norm_plus_backward(T())({p.n, p.pixels, p.c, g.data(), elu ? y.data() : nullptr, x.data(), rows.data(), mean.data(),
+                             rstd.data(), g_mean.data(), g_rstd.data(), eps, g_x.data(), g_rows.data(), i, i + 1,
                              scratch.data()});
   }
   bool right = true;
@@ -184,20 +167,8 @@ void check_norm(std::mt19937& generator, const Planes& p, bool elu) {
       return r;
     };
     const int64_t image = p.pixels * p.c;
-    NormReference want{part(x, image),
-                       part(gamma, p.c),
-                       part(alpha, p.c),
-                       part(beta, p.c),
-                       part(g, image),
-                       part(g_mean, p.c),
-                       part(g_rstd, p.c),
-                       {},
-                       {},
-                       {},
-                       {},
-                       {},
-                       {},
-                       {}};
+    NormReference want{
+        part(x, image), part(rows, 3 * p.c), part(g, image), part(g_mean, p.c), part(g_rstd, p.c), {}, {}, {}, {}, {}};
     want.compute(static_cast<size_t>(p.pixels), static_cast<size_t>(p.c), eps, elu);
     const auto compare = [&](const std::vector<double>& got, const std::vector<double>& expected) {
       double largest = 1;
@@ -210,14 +181,11 @@ void check_norm(std::mt19937& generator, const Planes& p, bool elu) {
     compare(part(rstd, p.c), want.rstd);
     compare(part(y, image), want.y);
     compare(part(g_x, image), want.g_x);
-    compare(part(g_gamma, p.c), want.g_gamma);
-    compare(part(g_alpha, p.c), want.g_alpha);
-    compare(part(g_beta, p.c), want.g_beta);
+    compare(part(g_rows, 3 * p.c), want.g_rows);
   }
   CHECK(right);
   CHECK((y.guards_untouched() && mean.guards_untouched() && rstd.guards_untouched() && g_x.guards_untouched() &&
-         g_gamma.guards_untouched() && g_alpha.guards_untouched() && g_beta.guards_untouched() &&
-         scratch.guards_untouched()));
+         g_rows.guards_untouched() && scratch.guards_untouched()));
 }
 
 /// ELU of every value: with gamma 0 what comes out is ELU of beta.
@@ -227,11 +195,11 @@ void check_elu() {
   for (int i = 0; i < 20000; ++i) values.push_back(-50.0 * std::pow(0.9993, i));
   const auto c = static_cast<int64_t>(values.size());
   std::mt19937 generator(43);
-  Guarded<T> x(random_values(generator, c)), beta(values), zero(std::vector<double>(values.size())), y(c), mean(c),
+  Guarded<T> x(random_values(generator, c)), beta(values), rows(std::vector<double>(3 * values.size())), y(c), mean(c),
       rstd(c);
   Guarded<char> scratch(plane_scratch_bytes()(c, sizeof(T)));
-  norm_plus(T())({1, 1, c, x.data(), zero.data(), zero.data(), beta.data(), 1, true, y.data(), mean.data(), rstd.data(),
-                  0, 1, scratch.data()});
+  std::copy(beta.data(), beta.data() + c, rows.data() + 2 * c);
+  norm_plus(T())({1, 1, c, x.data(), rows.data(), 1, true, y.data(), mean.data(), rstd.data(), 0, 1, scratch.data()});
   double worst = 0;
   for (int64_t i = 0; i < c; ++i) {
     const auto v = static_cast<long double>(beta[i]);
@@ -265,12 +233,12 @@ TEST_CASE("plane kernels: sums", "[kernels]") {
 TEST_CASE("plane kernels: rounding does not grow with the plane", "[kernels]") {
   const int64_t pixels = 200000, c = 16;  // one running sum would be off by thousands of roundings, all of one sign
   Guarded<float> x(std::vector<float>(static_cast<size_t>(pixels * c), 0.1F)), y(pixels * c), mean(c), rstd(c);
-  Guarded<float> zero(std::vector<float>(static_cast<size_t>(c)));
+  Guarded<float> rows(std::vector<float>(static_cast<size_t>(3 * c)));
   Guarded<char> scratch(plane_scratch_bytes()(c, sizeof(float)));
   each_simd_level([&](const char* level) {
     INFO(level);
-    norm_plus_f32()({1, pixels, c, x.data(), zero.data(), zero.data(), zero.data(), 1e-10, false, y.data(), mean.data(),
-                     rstd.data(), 0, 1, scratch.data()});
+    norm_plus_f32()(
+        {1, pixels, c, x.data(), rows.data(), 1e-10, false, y.data(), mean.data(), rstd.data(), 0, 1, scratch.data()});
     for (int64_t k = 0; k < c; ++k) {
       CHECK(close(mean[k], static_cast<double>(0.1F), 0.1, 40));
       CHECK(rstd[k] >= 0.95e5F);  // a variance of at most 1e-11
