@@ -76,7 +76,8 @@ def fill(page, outputs):
     printed = {int(line): text for name, line, text in (x.split("\f") for x in outputs.read_text().split("\0")[:-1]) if name == page.name}
     for start in sorted(printed, reverse=True):  # from the end, so that line numbers stay right
         end = next(i for i in range(start - 1, len(lines)) if lines[i].startswith("```"))
-        lines[start - 1 : end] = printed[start].splitlines()
+        if not any("..." in line for line in lines[start - 1 : end]):  # patterns are written by hand
+            lines[start - 1 : end] = printed[start].splitlines()
     page.write_text("\n".join(lines) + "\n")
 
 
