@@ -11,7 +11,7 @@
 #include "smld/mixture_score.h"
 #include "smld/objectives.h"
 #include "tensor/recording.h"
-#include "tools/lab/training.h"
+#include "tools/lab/fit.h"
 
 namespace stein::tools {
 namespace {
@@ -266,9 +266,8 @@ void training(Lab& lab) {
       Generator g(lab.seed() + 41);
       const nn::MLP net({2, 64, 64, 2}, "silu", g);
       const Score score = [&](const Tensor& x) { return net(x); };
-      train_on(lab, names[k] + ", σ = " + std::to_string(sigma).substr(0, 5), net, data,
-               [&](const Tensor& x, Generator& r) { return objectives[k](unconditional(score), x, r).value; }, g,
-               {.steps = steps, .batch = 256, .lr = 5e-3});
+      fit(lab, names[k] + ", σ = " + std::to_string(sigma).substr(0, 5), net, {.steps = steps, .lr = 5e-3, .decay = 0},
+          data, 256, g, [&](const Tensor& x, Generator& r) { return objectives[k](unconditional(score), x, r).value; });
       reached[k].push_back(fisher_divergence(score, p, at, sigma));
       row.push_back(reached[k].back());
     }
@@ -320,9 +319,8 @@ void three_laws(Lab& lab) {
     const nn::MLP net({2, 96, 96, 2}, "silu", g);
     const Score score = [&](const Tensor& x) { return net(x); };
     const Objective objective = objective::dsm({.noise = noise});
-    train_on(lab, std::string(kLaws[k]) + " noise", net, data,
-             [&](const Tensor& x, Generator& r) { return objective(unconditional(score), x, r).value; }, g,
-             {.steps = lab.pick(3000, 10), .batch = 512, .lr = 5e-3});
+    fit(lab, std::string(kLaws[k]) + " noise", net, {.steps = lab.pick(3000, 10), .lr = 5e-3, .decay = 0}, data, 512, g,
+        [&](const Tensor& x, Generator& r) { return objective(unconditional(score), x, r).value; });
     const Tensor clean = p.sample(held, lab.seed() + 1).to(f32), at = clean + noise.draw(clean, lab.generator());
     NoGrad guard;
     const Tensor s = score(at);

@@ -12,7 +12,7 @@
 #include "smld/metrics.h"
 #include "smld/objectives.h"
 #include "tensor/recording.h"
-#include "tools/lab/training.h"
+#include "tools/lab/fit.h"
 
 namespace stein::tools {
 namespace {
@@ -84,12 +84,12 @@ void energy(Lab& lab) {
 
   // Training: the same loss, the same batches.
   const Objective implicit = objective::implicit();
-  std::array<Training, 2> fits;
+  std::array<Fitted, 2> fits;
   for (std::size_t k = 0; k < 2; ++k) {
     Model& m = models[k];
     Generator own(lab.seed() + 10);
     Generator probes(lab.seed() + 11);
-    TrainingOptions o{.steps = steps, .batch = 256, .lr = 5e-3};
+    FitOptions o{.steps = steps, .lr = 5e-3, .decay = 0, .growth = 1};
     std::int64_t next = 0;
     o.watch = [&](std::int64_t step) {
       if (step < next && step != steps) return;
@@ -98,9 +98,8 @@ void energy(Lab& lab) {
       m.fisher.push_back(fisher_divergence(m.score, p, held_out));
       m.curl.push_back(curl_ratio(m.score, held_out, probes, 4));
     };
-    fits[k] = train_on(
-        lab, "the " + m.name + " network", k == 0 ? static_cast<const nn::Module&>(f) : s, data,
-        [&](const Tensor& x, Generator& r) { return implicit(unconditional(m.score), x, r).value; }, own, o);
+    fits[k] = fit(lab, "the " + m.name + " network", k == 0 ? static_cast<const nn::Module&>(f) : s, o, data, 256, own,
+                  [&](const Tensor& x, Generator& r) { return implicit(unconditional(m.score), x, r).value; });
   }
 
   const Model &e = models[0], &n = models[1];
@@ -248,11 +247,10 @@ void energy(Lab& lab) {
     const Objective& objective = row.second;
     double ms[2];
     for (std::size_t k = 0; k < 2; ++k)
-      ms[k] =
-          train_on(lab, "timing, " + name, k == 0 ? static_cast<const nn::Module&>(f) : s, data,
-                   [&](const Tensor& x, Generator& r) { return objective(unconditional(models[k].score), x, r).value; },
-                   g, {.steps = lab.pick(200, 4), .lr = 0})
-              .ms;
+      ms[k] = fit(lab, "timing, " + name, k == 0 ? static_cast<const nn::Module&>(f) : s,
+                  {.steps = lab.pick(200, 4), .lr = 0, .decay = 0}, data, 256, g,
+                  [&](const Tensor& x, Generator& r) { return objective(unconditional(models[k].score), x, r).value; })
+                  .ms;
     costs.push_back({name, ms[0], ms[1], ms[0] / ms[1]});
   }
   lab.table("cost.csv", "Median milliseconds of a training step of 256 points", {"loss", "energy", "score", "ratio"},

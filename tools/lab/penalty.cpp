@@ -13,7 +13,7 @@
 #include "smld/objectives.h"
 #include "smld/samplers.h"
 #include "tensor/recording.h"
-#include "tools/lab/training.h"
+#include "tools/lab/fit.h"
 
 namespace stein::tools {
 namespace {
@@ -70,11 +70,9 @@ void linear_case(Lab& lab) {
   for (const double weight : {0.0, 0.125, 0.5}) {
     const nn::Linear net(2, 2, true, lab.generator());
     const Objective objective = weighted_sum({{1, objective::implicit()}, {weight, objective::gradient_penalty()}});
-    train_on(lab, "linear score", net, data,
-             [&](const Tensor& x, Generator& g) {
-               return objective(unconditional([&](const Tensor& at) { return net(at); }), x, g).value;
-             },
-             lab.generator(), {.steps = lab.pick(1500, 500), .batch = 512, .lr = lab.pick(2e-2, 5e-2)});
+    const Score score = [&](const Tensor& x) { return net(x); };
+    fit(lab, "linear score", net, {.steps = lab.pick(1500, 500), .lr = lab.pick(2e-2, 5e-2), .decay = 0}, data, 512,
+        lab.generator(), [&](const Tensor& x, Generator& g) { return objective(unconditional(score), x, g).value; });
     for (int i = 0; i < 2; ++i) {
       const double slope = -net.weight[i][i].item(), variance = moments[i].item();
       rows.push_back({weight, i == 0 ? 1.0 : 0.25, slope, 1 / (variance + 2 * weight)});
@@ -95,9 +93,9 @@ Score train(Lab& lab, double weight, bool exact, const Tensor& data, double& ms)
       exact ? objective::gradient_penalty() : objective::gradient_penalty({.law = ProbeLaw::rademacher});
   const Objective objective =
       weight == 0 ? objective::implicit() : weighted_sum({{1, objective::implicit()}, {weight, penalty}});
-  ms = train_on(lab, "λ = " + plain_number(weight) + (exact ? "" : ", one probe"), net, data,
-                [&](const Tensor& x, Generator& r) { return objective(unconditional(score), x, r).value; }, g,
-                {.steps = lab.pick(2500, 30), .lr = 5e-3})
+  ms = fit(lab, "λ = " + plain_number(weight) + (exact ? "" : ", one probe"), net,
+           {.steps = lab.pick(2500, 30), .lr = 5e-3, .decay = 0}, data, 256, g,
+           [&](const Tensor& x, Generator& r) { return objective(unconditional(score), x, r).value; })
            .ms;
   return score;
 }
