@@ -88,7 +88,9 @@ int main(int argc, char** argv) {
   c->add_option("--batch", ta.batch, "images a step (default: the preset's)");
   c->add_option("--ngf", ta.ngf, "base number of feature maps (default: the preset's)");
   c->add_option("--levels", ta.levels, "noise levels (default: the preset's)");
-  c->add_option("--image-size", ta.image_size, "side of the images of a folder, and of shapes");
+  c->add_option("--image-size", ta.image_size,
+                "side of the images of a folder, and of shapes (default: the first file's if it is square, even and at "
+                "most 64, else 32; time and memory grow with its square)");
   c->add_option("--lr", ta.learning_rate, "learning rate of Adam (default: the preset's, or the run's)");
   c->add_option("--set", ta.set,
                 "FIELD=VALUE, any other field of config.json, for example sigma_max=5; may be repeated");

@@ -49,9 +49,11 @@ int train(const TrainArgs& args) {
     return smld::Trainer::start(folder, c);
   };
   smld::Trainer trainer = trainer_of();
+  const smld::TrainConfig& config = trainer.config();
   if (!args.quiet)
-    fmt::print(stderr, "run folder {}, data {}, step {} of {}\n", folder, trainer.config().data, trainer.step(),
-               trainer.config().steps);
+    fmt::print(stderr, "run folder {}, {} images {} x {} of {} channel{} from {}, step {} of {}\n", folder,
+               config.data_size, config.height, config.width, config.channels, config.channels == 1 ? "" : "s",
+               config.data, trainer.step(), config.steps);
   if (trainer.step() == trainer.config().steps && std::filesystem::exists(folder + "/samples.png")) {
     fmt::print("{} is finished ({} steps); give --steps with a larger total to go on\n", folder, trainer.step());
     return 0;
