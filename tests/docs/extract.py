@@ -49,6 +49,8 @@ def extract(page, folder):
         tags = dict(w.split("=", 1) if "=" in w else (w, "") for w in words[1:])
         if words[:1] != ["cpp"] or not tags:
             continue
+        if not tags.keys() <= {"run", "declare", "file", "from"}:
+            sys.exit(f"{page}: line {line - 1}: unknown tag after ```cpp")
         if "file" in tags:
             write_if_changed(folder / tags["file"], code)
         includes += re.findall(r"^#include .*$", code, re.M)

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "tests/docs/page_output.h"
@@ -74,6 +75,23 @@ TEST_CASE("code that a page shows of a file is in that file") {
     }
   }
   CHECK(shown >= 3);
+}
+
+TEST_CASE("every piece of code that a page says is run has a test") {
+  int run = 0;
+  std::set<std::string> names;
+  for (const auto& test : Catch::getRegistryHub().getTestCaseRegistry().getAllTests()) names.insert(test.name);
+  for (const auto& page : pages()) {
+    std::istringstream in(read_file(page.string()));
+    for (std::string line, fence = "```cpp run="; std::getline(in, line);)
+      if (line.rfind(fence, 0) == 0) {
+        const std::string name = page.filename().string() + ": " + line.substr(fence.size());
+        INFO(name);
+        CHECK(names.count(name) == 1);
+        ++run;
+      }
+  }
+  CHECK(run > 20);
 }
 
 TEST_CASE("links and pictures of the pages exist") {
