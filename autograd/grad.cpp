@@ -103,11 +103,12 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
   NoGrad guard(!options.create_graph);
   const bool free_kept = !options.retain_graph.value_or(options.create_graph);
 
+  // What lies between outputs and inputs, and a place for the cotangent of every output of every node there.
   std::vector<Edge> from;
   for (std::size_t i = 0; i < outputs.size(); ++i) from.push_back(edge_of(outputs[i]));
   const Walk walk(from, inputs, stop);
   if (detail::observer) detail::observer->walk_begins();
-  Tensors cotangent(static_cast<std::size_t>(walk.slots()));  // of every output of every node
+  Tensors cotangent(static_cast<std::size_t>(walk.slots()));
   auto accumulate = [&](int slot, Tensor value) {
     Tensor& sum = cotangent[static_cast<std::size_t>(slot)];
     if (!sum.defined())
@@ -115,13 +116,15 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     else if (options.create_graph || !owns_memory(sum) || !detail::engine_add_to(sum, value))
       sum = engine_add(sum, value);
   };
+
+  // The walk starts with the cotangents of the outputs.
   Shape batch;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Tensor start = start_cotangent(outputs[i], options.cotangents, i, lead);
-    const Shape mine = start.shape().slice(0, lead);
-    if (i > 0 && mine != batch)
+    const Shape axes = start.shape().slice(0, lead);
+    if (i > 0 && axes != batch)
       fail("grad", "the same batch axes " + to_string(batch) + " in all cotangents", describe(start));
-    batch = mine;
+    batch = axes;
     if (const int slot = walk.slot(from[i]); slot >= 0) accumulate(slot, std::move(start));
   }
 
@@ -130,24 +133,25 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
   for (std::size_t w = 0; w < inputs.size(); ++w)
     if (const int slot = walk.slot(inputs[w]); slot >= 0)
       next[w] = std::exchange(waiting[static_cast<std::size_t>(slot)], static_cast<int>(w));
-  Tensors result(inputs.size()), mine;
+  Tensors result(inputs.size()), arrived;
 
+  // From the newest node to the oldest: whoever used a node's outputs has been here before, so what has arrived is complete.
   for (int i = walk.size() - 1; i >= 0; --i) {
     if (!walk.reaches(i)) continue;
     Node& node = walk.node(i);
-    mine.resize(static_cast<std::size_t>(node.outputs.size()));
+    arrived.resize(static_cast<std::size_t>(node.outputs.size()));
     bool any = false;
-    for (std::size_t j = 0; j < mine.size(); ++j) {
+    for (std::size_t j = 0; j < arrived.size(); ++j) {
       const auto slot = static_cast<std::size_t>(walk.first_slot(i)) + j;
-      mine[j] = std::move(cotangent[slot]);
-      any = any || mine[j].defined();
-      if (waiting[slot] >= 0 && mine[j].defined() && mine[j].dtype() != node.outputs[static_cast<int>(j)].dtype)
-        fail("grad", "a leaf of dtype " + std::string(name_of(mine[j].dtype())) + ", as it was when recorded",
+      arrived[j] = std::move(cotangent[slot]);
+      any = any || arrived[j].defined();
+      if (waiting[slot] >= 0 && arrived[j].defined() && arrived[j].dtype() != node.outputs[static_cast<int>(j)].dtype)
+        fail("grad", "a leaf of dtype " + std::string(name_of(arrived[j].dtype())) + ", as it was when recorded",
              name_of(node.outputs[static_cast<int>(j)].dtype), "convert a module before the forward pass");
       for (int w = waiting[slot]; w >= 0; w = next[static_cast<std::size_t>(w)])
-        result[static_cast<std::size_t>(w)] = mine[j];
+        result[static_cast<std::size_t>(w)] = arrived[j];
     }
-    if (detail::observer && any) detail::observer->cotangents_arrived(node, mine);
+    if (detail::observer && any) detail::observer->cotangents_arrived(node, arrived);
     if (!any || walk.is_end(i)) continue;
 
     std::uint64_t wanted = 0;
@@ -157,8 +161,8 @@ Tensors detail::grad_edges(const Tensors& outputs, std::span<const Edge> inputs,
     const OrderGuard order(node.order + 1);
     const detail::ModuleGuard module(node.module);
     const detail::ObservedRules observed;
-    Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, mine, lead, wanted)
-                                                   : node.op->vjp(node, mine, lead, wanted);
+    Tensors back = lead > 0 && !node.op->batched() ? vjp_in_a_loop(node, arrived, lead, wanted)
+                                                   : node.op->vjp(node, arrived, lead, wanted);
     for (int k = 0; k < node.inputs.size(); ++k) {
       const int slot = walk.input_slot(i, k);
       Tensor& g = back[static_cast<std::size_t>(k)];
