@@ -27,6 +27,10 @@ def only(found, what):
     return found[0]
 
 
+def camel(name):
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
 def main(source, blocks, folder, levels):
     tree, text = folder / "tree", (source / PAGE).read_text(encoding="utf-8")
     shutil.rmtree(tree, ignore_errors=True)
@@ -42,12 +46,18 @@ def main(source, blocks, folder, levels):
     files = [new_op([name, *options]) for name, options in SKELETONS.items()]
     catalogue = tree / "ops/ops.h"
     for line in re.findall(r"^    tools/new_op (.+)$", text, re.M):
-        words = shlex.split(line, comments=True)
-        file = new_op(words)
-        shutil.copy(blocks / file.name, file)
+        name, *options = shlex.split(line, comments=True)
+        # Who has followed the page in this very tree has the op already; the copy then makes it again under another name.
+        own = "page_" + name if list((source / "ops").glob(f"*/{name}.op.h")) else name
+
+        def renamed(code):
+            return re.sub(rf"\b{name}\b", own, re.sub(rf"\b{camel(name)}\b", camel(own), code))
+
+        file = new_op([own, *options])
+        file.write_text(renamed((blocks / f"{name}.op.h").read_text(encoding="utf-8")), encoding="utf-8")
         listed = catalogue.read_text(encoding="utf-8")
-        mine = only(re.findall(rf"^///.*\nTensor {words[0]}\(.*\n", listed, re.M), f"line for {words[0]} in {catalogue}")
-        shown = only(re.findall(rf"^///.*\nTensor {words[0]}\(.*\n", text, re.M), f"line for {words[0]}")
+        mine = only(re.findall(rf"^///.*\nTensor {own}\(.*\n", listed, re.M), f"line for {own} in {catalogue}")
+        shown = renamed(only(re.findall(rf"^///.*\nTensor {name}\(.*\n", text, re.M), f"line for {name}"))
         catalogue.write_text(listed.replace(mine, shown), encoding="utf-8")
         files.append(file)
     names = [file.name[: -len(".op.h")] for file in files]

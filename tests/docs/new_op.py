@@ -22,8 +22,8 @@ REFUSED = [
     (["mish__x"], "'mish__x' is no name for an op"),
     (["../mish"], "'../mish' is no name for an op"),
     (["class"], "'class' is a word of C++"),
-    (["mish", "--doc", "two\nlines"], "--doc expects one line"),
-    (["mish", "--binary", "--fused"], "not allowed with argument"),
+    (["planted", "--doc", "two\nlines"], "--doc expects one line"),
+    (["planted", "--binary", "--fused"], "not allowed with argument"),
     ([], "arguments are required: name"),
 ]
 
@@ -59,20 +59,20 @@ def main(source):
         # The catalogue cannot be written: no half of an op stays behind.
         catalogue = tree / "ops/ops.h"
         catalogue.write_text(before["ops/ops.h"].decode().replace("// ---- reductions", "// ---- other things"))
-        status, _, said = new_op(["mish", "--reduction"])
+        status, _, said = new_op(["planted", "--reduction"])
         expect(status == 1 and "has no section '// ---- reductions'" in said, said)
         catalogue.write_bytes(before["ops/ops.h"])
         expect(contents(tree) == before, "half of an op stays behind")
 
-        status, said, _ = new_op(["mish", "--doc", "x tanh(softplus(x))."])
-        expect(status == 0 and "gradcheck mish" in said, said)
+        status, said, _ = new_op(["planted", "--doc", "x tanh(softplus(x))."])
+        expect(status == 0 and "gradcheck planted" in said, said)
         after = contents(tree)
         changed = sorted(name for name in after if after[name] != before.get(name))
-        expect(changed == ["ops/elementwise/mish.op.h", "ops/ops.h"], f"two places: {changed}")
-        lines = b"/// x tanh(softplus(x)).\nTensor mish(const Tensor& x);\n"
+        expect(changed == ["ops/elementwise/planted.op.h", "ops/ops.h"], f"two places: {changed}")
+        lines = b"/// x tanh(softplus(x)).\nTensor planted(const Tensor& x);\n"
         expect(after["ops/ops.h"].replace(lines, b"") == before["ops/ops.h"], "one entry of the catalogue")
-        status, _, said = new_op(["mish"])
-        expect(status == 1 and "taken" in said and contents(tree) == after, "a second mish: " + said)
+        status, _, said = new_op(["planted"])
+        expect(status == 1 and "taken" in said and contents(tree) == after, "a second one: " + said)
     print("all is well")
 
 
