@@ -57,6 +57,20 @@ struct NormPlusBackwardArgs {
   void* scratch;
 };
 
+/// The cotangents of what NormPlusBackward takes, from those of its results: h of g_x and h_rows of g_rows.
+template <class T>
+struct NormPlusSecondArgs {
+  int64_t n, pixels, c;
+  const T *h, *h_rows, *g;
+  const T* y;  ///< after ELU; null without ELU
+  const T *x, *rows, *mean, *rstd, *g_rstd;
+  double eps;
+  T *to_g, *to_g_mean, *to_g_rstd, *to_x, *to_rows, *to_mean, *to_rstd;
+  T* to_y;  ///< null without ELU
+  int64_t begin, end;
+  void* scratch;
+};
+
 }  // namespace stein::kernels
 
 STEIN_SIMD_KERNEL(plane_scratch_bytes, int64_t(int64_t c, int64_t element_size))
@@ -68,3 +82,5 @@ STEIN_SIMD_KERNEL(norm_plus_f32, void(const NormPlusArgs<float>& args))
 STEIN_SIMD_KERNEL(norm_plus_f64, void(const NormPlusArgs<double>& args))
 STEIN_SIMD_KERNEL(norm_plus_backward_f32, void(const NormPlusBackwardArgs<float>& args))
 STEIN_SIMD_KERNEL(norm_plus_backward_f64, void(const NormPlusBackwardArgs<double>& args))
+STEIN_SIMD_KERNEL(norm_plus_second_f32, void(const NormPlusSecondArgs<float>& args))
+STEIN_SIMD_KERNEL(norm_plus_second_f64, void(const NormPlusSecondArgs<double>& args))

@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: MIT
-// plane_sums and plane_affine: closed under differentiation. instance_norm_plus on top of them, with ELU or without, and its
-// derivative, which are fused: each reads and writes every image once.
+// plane_sums and plane_affine: closed under differentiation.
 #include "ops/detail/plane_kernels.h"
+#include "ops/detail/planes_host.h"
 #include "ops/images.h"
 #include "ops/op.h"
 #include "ops/planes.h"
-#include "tensor/thread_pool.h"
 
 namespace stein::host {
-
-template <class F>
-void each_image(std::int64_t n, std::int64_t work, F f) {
-  parallel_for(n, std::max<std::int64_t>(std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(work, 1)), n / 16),
-               f);
-}
-
-// (N, C) -> (N, C, 1, 1), with any lead axes.
-inline Tensor planes(const Tensor& t) { return reshape(t, t.shape() + Shape{1, 1}); }
 
 struct PlaneSums {
   static constexpr const char* name = "plane_sums";
@@ -105,107 +95,6 @@ struct PlaneAffine {
   }
 };
 
-// Conditional instance norm ++: per plane mean mu, r = 1 / sqrt(var + eps) (biased), xhat = r (x - mu); over the channels of
-// one sample t = (mu - m) q, m = mean_c mu, q = 1 / sqrt(v + eps), v = sum_c (mu - m)^2 / (C - 1);
-//     y = gamma (xhat + alpha t) + beta, or ELU of it.
-// A row (3 C) of the coefficients holds a sample's gamma, alpha and beta.
-// mu and r are outputs, with cotangents of their own.
-struct MeansOfChannels {
-  Tensor d, q, t;  // mu - m, q, d q
-  MeansOfChannels(const Tensor& mu, double eps)
-      : d(mu - mean(mu, {-1}, true)),
-        q(rsqrt(sum(square(d), {-1}, true) / static_cast<double>(mu.size(-1) - 1) + eps)),
-        t(d * q) {}
-};
-
-template <bool kElu>
-struct InstanceNormPlusBackward {
-  static constexpr const char* name = kElu ? "instance_norm_plus_elu_backward" : "instance_norm_plus_backward";
-  static constexpr Kind kind = Kind::fused;
-  double eps;
-
-  // Cotangents g, gmu, gr of the outputs, x, rows, mu, r, and y with ELU -> cotangents of x and of rows.
-  Tensors forward(const Tensors& in) const {
-    const Tensor g = nhwc(in[0]), gmu = in[1].contiguous(), gr = in[2].contiguous(), x = nhwc(in[3]),
-                 rows = in[4].contiguous(), mu = in[5].contiguous(), r = in[6].contiguous(),
-                 y = kElu ? nhwc(in[7]) : Tensor();
-    const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor g_x = empty_channels_last(x.shape(), x.dtype()), g_rows = empty({n, 3 * c}, x.dtype());
-    visit_floating(name, x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const T *pg = g.data<T>(), *py = kElu ? y.data<T>() : nullptr, *px = x.data<T>(), *p_rows = rows.data<T>(),
-              *pm = mu.data<T>(), *pr = r.data<T>(), *p_gmu = gmu.data<T>(), *p_gr = gr.data<T>();
-      T *to_x = g_x.mutable_data<T>(), *to_rows = g_rows.mutable_data<T>();
-      each_image(n, c * pixels, [&](std::int64_t b, std::int64_t e) {
-        const Scratch scratch(kernels::plane_scratch_bytes()(c, sizeof(T)));
-        STEIN_KERNEL_OF(T, norm_plus_backward)
-        ({n, pixels, c, pg, py, px, p_rows, pm, pr, p_gmu, p_gr, eps, to_x, to_rows, b, e, scratch.data()});
-      });
-    });
-    return {g_x, g_rows};
-  }
-
-  Tensors composite(std::span<const Tensor> in) const {
-    const Tensor &gmu = in[1], &gr = in[2], &x = in[3], &mu = in[5], &r = in[6];
-    const Tensors parts = chunk(in[4], 3, -1);
-    const Tensor &gamma = parts[0], &alpha = parts[1], g = kElu ? elu_backward(in[0], in[7], 1) : in[0];
-    const auto pixels = static_cast<double>(x.size(-1) * x.size(-2));
-    const auto [s, sx] = plane_sums(g, x, mu);  // sum g, sum g (x - mu)
-    const MeansOfChannels m(mu, eps);
-    // t's own derivative: u -> q (u - mean u) - q^3 d sum(u d) / (C - 1)
-    const Tensor u = gamma * alpha * s;
-    const Tensor through_t = m.q * (u - mean(u, {-1}, true)) -
-                             m.q * m.q * m.q * m.d * (sum(u * m.d, {-1}, true) / static_cast<double>(mu.size(-1) - 1));
-    const Tensor to_r = gamma * sx + gr, to_mu = gmu - gamma * r * s + through_t;
-    return {plane_affine(g, gamma * r, x, to_r * (r * r * r) * (-1 / pixels), mu, to_mu / pixels),
-            concat({r * sx + alpha * m.t * s, gamma * m.t * s, s}, -1)};
-  }
-
-  // With any lead axes, of a batch of cotangents, there is the composite only.
-  Tensors operator()(const Tensors& in) const {
-    return in[0].rank() == 4 && in[1].rank() == 2 && in[2].rank() == 2 ? record_list(*this, in) : composite(in);
-  }
-};
-
-template <bool kElu>
-struct InstanceNormPlus {
-  static constexpr const char* name = kElu ? "instance_norm_plus_elu" : "instance_norm_plus";
-  static constexpr Kind kind = Kind::fused;
-  double eps;
-
-  Tensors forward(const Tensor& image, const Tensor& coefficients) const {
-    const Tensor x = nhwc(image), rows = coefficients.contiguous();
-    const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor mu = empty({n, c}, x.dtype()), r = empty({n, c}, x.dtype()), y = empty_channels_last(x.shape(), x.dtype());
-    visit_floating(name, x.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      const T *px = x.data<T>(), *p_rows = rows.data<T>();
-      T *py = y.mutable_data<T>(), *pm = mu.mutable_data<T>(), *pr = r.mutable_data<T>();
-      each_image(n, c * pixels, [&](std::int64_t b, std::int64_t e) {
-        const Scratch scratch(kernels::plane_scratch_bytes()(c, sizeof(T)));
-        STEIN_KERNEL_OF(T, norm_plus)({n, pixels, c, px, p_rows, eps, kElu, py, pm, pr, b, e, scratch.data()});
-      });
-    });
-    return {y, mu, r};
-  }
-
-  Tensors composite(std::span<const Tensor> in) const {
-    const Tensors parts = chunk(in[1], 3, -1);
-    const Tensor mu = mean(in[0], {-1, -2});
-    const Tensor centered = in[0] - planes(mu);
-    const Tensor r = rsqrt(mean(square(centered), {-1, -2}) + eps);
-    const Tensor y =
-        planes(parts[0]) * (planes(r) * centered + planes(parts[1] * MeansOfChannels(mu, eps).t)) + planes(parts[2]);
-    return {kElu ? elu(y) : y, mu, r};
-  }
-
-  Tensors vjp_all(Cot<0> g, Cot<1> gmu, Cot<2> gr, In<0> x, In<1> rows, Out<1> mu, Out<2> r, Out<0> y) const {
-    Tensors in{g, gmu, gr, x, rows, mu, r};
-    if (kElu) in.push_back(y);
-    return InstanceNormPlusBackward<kElu>{eps}(in);
-  }
-};
-
 // Lead axes of all operands, broadcast together; `core` axes of each operand stay.
 inline Shape common_lead(const Tensors& in, const int* core) {
   Shape lead;
@@ -266,60 +155,6 @@ Tensor plane_affine(const Tensor& x, const Tensor& a, const Tensor& y, const Ten
   return reshape(r, lead + Shape{x.size(-4), x.size(-3), x.size(-2), x.size(-1)});
 }
 
-namespace {
-
-template <bool kElu>
-Tensor norm_plus(const Tensor& x, const Tensor& coefficients, double eps) {
-  constexpr const char* name = host::InstanceNormPlus<kElu>::name;
-  if (x.rank() != 4 || !is_floating(x.dtype()) || x.size(1) < 2 || coefficients.dtype() != x.dtype() ||
-      coefficients.shape() != Shape{x.size(0), 3 * x.size(1)})
-    fail(name, "x (N, C, H, W) with C of at least 2, coefficients (N, 3 C), of one floating dtype",
-         describe({x, coefficients}));
-  return record(host::InstanceNormPlus<kElu>{eps}, x, coefficients)[0];
-}
-
-template <bool kElu>
-OpEntry norm_plus_entry(const char* formula) {
-  return {host::InstanceNormPlus<kElu>::name,
-          formula,
-          Kind::fused,
-          {{"images",
-            {{{2, 3, 3, 2}}, {{2, 9}}},
-            [](const Tensors& in) { return Tensors{norm_plus<kElu>(in[0], in[1], 1e-5)}; },
-            [](const Tensors& in) { return Tensors{host::InstanceNormPlus<kElu>{1e-5}.composite(in)[0]}; }}}};
-}
-
-template <bool kElu>
-OpEntry norm_plus_backward_entry() {
-  const Shape image{2, 3, 3, 2}, plane{2, 3};
-  std::vector<InputSpec> in{{image}, {plane}, {plane}, {image}, {{2, 9}}, {plane}, {plane, 0.5, 2}};
-  if (kElu) in.push_back({image, -0.9, 2, {0}});
-  return {host::InstanceNormPlusBackward<kElu>::name,
-          std::string("cotangents of ") + host::InstanceNormPlus<kElu>::name,
-          Kind::fused,
-          {{"images", in, [](const Tensors& t) { return host::InstanceNormPlusBackward<kElu>{1e-5}(t); },
-            [](const Tensors& t) { return host::InstanceNormPlusBackward<kElu>{1e-5}.composite(t); }}}};
-}
-
-}  // namespace
-
-Tensor instance_norm_plus(const Tensor& x, const Tensor& coefficients, double eps) {
-  return norm_plus<false>(x, coefficients, eps);
-}
-
-Tensor instance_norm_plus_elu(const Tensor& x, const Tensor& coefficients, double eps) {
-  return norm_plus<true>(x, coefficients, eps);
-}
-
-Tensor instance_norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta, double eps) {
-  static constexpr int core[] = {4, 2, 2, 2};
-  host::check_planes("instance_norm_plus", {x, gamma, alpha, beta}, core);
-  if (x.rank() != 4 || gamma.rank() != 2 || alpha.rank() != 2 || beta.rank() != 2 || x.size(1) < 2)
-    fail("instance_norm_plus", "x (N, C, H, W) with C of at least 2, gamma, alpha, beta (N, C)",
-         describe({x, gamma, alpha, beta}));
-  return norm_plus<false>(x, concat({gamma, alpha, beta}, 1), eps);
-}
-
 void register_planes(OpRegistry& r) {
   const Shape image{2, 3, 3, 2}, plane{2, 3};
   r.add({"plane_sums",
@@ -339,14 +174,6 @@ void register_planes(OpRegistry& r) {
            {{image}, {plane}, {image}, {plane}, {plane}, {plane}},
            [](const Tensors& in) { return Tensors{plane_affine(in[0], in[1], in[2], in[3], in[4], in[5])}; },
            [](const Tensors& in) { return Tensors{host::PlaneAffine{}.composite(in)}; }}}});
-  OpEntry norm = norm_plus_entry<false>("gamma (xhat + alpha t) + beta");
-  norm.samples.push_back({"coefficients apart", {{image}, {plane}, {plane}, {plane}}, [](const Tensors& in) {
-                            return Tensors{instance_norm_plus(in[0], in[1], in[2], in[3])};
-                          }});
-  r.add(std::move(norm));
-  r.add(norm_plus_entry<true>("elu(gamma (xhat + alpha t) + beta)"));
-  r.add(norm_plus_backward_entry<false>());
-  r.add(norm_plus_backward_entry<true>());
 }
 
 }  // namespace stein
