@@ -230,14 +230,19 @@ Tensor NCSN::operator()(const Tensor& x, const Tensor& y) const {
     const ProfileScope scope(name);
     return run("1", blocks[1], {run("0", blocks[0], {h})});
   };
-  const Tensor l1 = pair("res1", p.res1, p.begin_conv(2 * x - 1));  // (B, n, H, W)
-  const Tensor l2 = pair("res2", p.res2, l1);                       // (B, 2n, H/2, W/2), as l3 and l4
+  const auto begin = [&] {
+    const ProfileScope scope("begin_conv");
+    return p.begin_conv(2 * x - 1);
+  };
+  const Tensor l1 = pair("res1", p.res1, begin());  // (B, n, H, W)
+  const Tensor l2 = pair("res2", p.res2, l1);       // (B, 2n, H/2, W/2), as l3 and l4
   const Tensor l3 = pair("res3", p.res3, l2);
   const Tensor l4 = pair("res4", p.res4, l3);
   Tensor r = run("refine1", p.refine1, {l4});
   r = run("refine2", p.refine2, {l3, r});
   r = run("refine3", p.refine3, {l2, r});  // (B, n, H/2, W/2)
   r = run("refine4", p.refine4, {l1, r});  // (B, n, H, W)
+  const ProfileScope scope("end_conv");
   return p.end_conv(p.normalizer.elu(r, y));
 }
 

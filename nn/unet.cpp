@@ -185,20 +185,25 @@ Tensor UNet::operator()(const Tensor& x, const Tensor& t, const Tensor& label) c
   if (x.rank() != 4 || x.size(1) != p.options.channels || x.size(2) < 1 || x.size(3) < 1 || x.dtype() != dtype)
     fail("unet", "x " + std::string(name_of(dtype)) + " (B, " + std::to_string(p.options.channels) + ", H, W)",
          describe(x));
-  const Tensor e = p.condition("unet", t, label, x.size(0), dtype);
-
-  Tensor h = p.conv_in(x);
+  const auto scoped = [](const std::string& name, const auto& f) {
+    const ProfileScope scope(name);
+    return f();
+  };
+  const Tensor e = scoped("condition", [&] { return p.condition("unet", t, label, x.size(0), dtype); });
+  Tensor h = scoped("conv_in", [&] { return p.conv_in(x); });
   Tensors skips{h};
   for (std::size_t i = 0; i < p.down.size(); ++i) {
     const Stage& stage = p.down[i];
+    const ProfileScope scope("down." + std::to_string(i));
     for (std::size_t j = 0; j < stage.blocks.size(); ++j) skips.push_back(h = stage.blocks[j](h, e));
     if (stage.resample) skips.push_back(h = (*stage.resample)(h));
   }
-  h = p.mid1(h, e);
-  if (p.attention) h = (*p.attention)(h);
-  h = p.mid2(h, e);
+  h = scoped("mid1", [&] { return p.mid1(h, e); });
+  if (p.attention) h = scoped("attention", [&] { return (*p.attention)(h); });
+  h = scoped("mid2", [&] { return p.mid2(h, e); });
   for (std::size_t i = 0; i < p.up.size(); ++i) {
     const Stage& stage = p.up[i];
+    const ProfileScope scope("up." + std::to_string(i));
     for (std::size_t j = 0; j < stage.blocks.size(); ++j) {
       h = stage.blocks[j](concat({h, skips.back()}, 1), e);
       skips.pop_back();
@@ -206,6 +211,7 @@ Tensor UNet::operator()(const Tensor& x, const Tensor& t, const Tensor& label) c
     // The size of the next skip: H and W were rounded up on the way down.
     if (stage.resample) h = (*stage.resample)(upsample_nearest2d(h, skips.back().size(2), skips.back().size(3)));
   }
+  const ProfileScope scope("conv_out");
   return p.conv_out(silu(p.norm_out(h)));
 }
 

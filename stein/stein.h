@@ -58,6 +58,7 @@
 #include "smld/sde.h"
 #include "smld/terms.h"
 #include "smld/trace.h"
+#include "smld/trace_picture.h"
 #include "smld/trained.h"
 #include "smld/trainer.h"
 #include "tensor/error.h"

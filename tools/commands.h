@@ -74,6 +74,16 @@ struct TraceArgs {
 };
 int trace(TraceArgs args);
 
+struct GraphArgs {
+  ModelArgs model;
+  std::string what, out;
+  std::vector<std::string> shapes;  // NAME=SIZES
+  int order = 1;
+  std::uint64_t seed = 0;
+  bool measure = false;
+};
+int graph(GraphArgs args);
+
 int info(bool json);
 int gradcheck(const std::string& op, int order, bool json);
 int inspect(const std::string& path, bool json);

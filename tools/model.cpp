@@ -6,6 +6,7 @@
 #include "nn/energy_mlp.h"
 #include "nn/mlp.h"
 #include "nn/ncsn.h"
+#include "nn/unet.h"
 #include "ops/ops.h"
 #include "smld/energy.h"
 #include "smld/trained.h"
@@ -13,28 +14,16 @@
 
 namespace stein::tools {
 
-Model load_model(ModelArgs& args) {
+Model new_model(const ModelArgs& args, Generator& generator) {
   Model m;
   m.dtype = args.dtype == "f64" ? f64 : f32;
-  if (!args.run.empty()) {
-    const auto run = std::make_shared<smld::TrainedNetwork>(smld::load_run(args.run));
-    run->network.to(m.dtype);
-    m.module = std::shared_ptr<const nn::Module>(run, &run->network);
-    m.score = [run](const Tensor& x, const Tensor& y) { return run->network(x, y); };
-    args.model = "ncsn";
-    args.levels = run->config.levels;
-    return m;
-  }
-  if (args.weights.empty()) fail("model", "--weights FILE or --run DIR", "neither");
-  Generator generator(0);
   const auto finish = [&](auto network) {
     network->to(m.dtype);
-    network->load_state_dict(load_safetensors(args.weights), {.strict = true, .convert = true});
-    network->eval();
     m.module = network;
     return network;
   };
-  if (args.model != "ncsn" && args.sizes.size() < 2)
+  const bool sized = args.model == "mlp" || args.model == "energy";
+  if (sized && args.sizes.size() < 2)
     fail(args.model.c_str(), "--sizes with at least two numbers, for example 2,128,128,2",
          std::to_string(args.sizes.size()));
   if (args.model == "energy") {
@@ -46,11 +35,35 @@ Model load_model(ModelArgs& args) {
   } else if (args.model == "mlp") {
     auto net = finish(std::make_shared<nn::MLP>(args.sizes, args.activation, generator));
     m.score = [net](const Tensor& x, const Tensor&) { return (*net)(x); };
+  } else if (args.model == "unet") {
+    auto net = finish(std::make_shared<nn::UNet>(
+        nn::UNetOptions{.channels = args.channels, .width = args.ngf, .groups = args.ngf % 4 == 0 ? 4 : 1}, generator));
+    m.score = [net](const Tensor& x, const Tensor& t) { return (*net)(x, t); };
   } else {
     auto net = finish(std::make_shared<nn::NCSN>(
         nn::NCSNOptions{.channels = args.channels, .ngf = args.ngf, .levels = args.levels}, generator));
     m.score = [net](const Tensor& x, const Tensor& y) { return (*net)(x, y); };
   }
+  return m;
+}
+
+Model load_model(ModelArgs& args) {
+  if (!args.run.empty()) {
+    Model m;
+    m.dtype = args.dtype == "f64" ? f64 : f32;
+    const auto run = std::make_shared<smld::TrainedNetwork>(smld::load_run(args.run));
+    run->network.to(m.dtype);
+    m.module = std::shared_ptr<nn::Module>(run, &run->network);
+    m.score = [run](const Tensor& x, const Tensor& y) { return run->network(x, y); };
+    args.model = "ncsn";
+    args.levels = run->config.levels;
+    return m;
+  }
+  if (args.weights.empty()) fail("model", "--weights FILE or --run DIR", "neither");
+  Generator generator(0);
+  Model m = new_model(args, generator);
+  m.module->load_state_dict(load_safetensors(args.weights), {.strict = true, .convert = true});
+  m.module->eval();
   return m;
 }
 

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The networks of `stein score`, `stein loss` and `stein trace`.
+// The networks of `stein score`, `stein loss`, `stein trace` and `stein graph`.
 #pragma once
 
 #include <memory>
 
 #include "nn/module.h"
+#include "tensor/random.h"
 #include "smld/losses.h"
 #include "tools/commands.h"
 
 namespace stein::tools {
 
 struct Model {
-  std::shared_ptr<const nn::Module> module;
-  smld::LevelScore score;  ///< an MLP or an energy ignores the level
+  std::shared_ptr<nn::Module> module;
+  smld::LevelScore score;  ///< an MLP or an energy ignores the level; a U-Net's is a time
   DType dtype;
 };
 
+/// The network that the options name, with the weights it starts from; also "unet", whose level is a time (B). Throws Error.
+Model new_model(const ModelArgs& args, Generator& generator);
 /// Builds the network and loads its weights, converted to the dtype; of a run folder its network, and args.levels becomes
 /// the run's. Throws Error.
 Model load_model(ModelArgs& args);

@@ -42,9 +42,9 @@ const CLI::Validator experiment(
     },
     "");
 
-void add_model_options(CLI::App& c, ModelArgs& m) {
-  c.add_option("--model", m.model, "ncsn, mlp, or energy: the score is minus the gradient of an MLP")
-      ->check(CLI::IsMember({"ncsn", "mlp", "energy"}))
+void add_model_options(CLI::App& c, ModelArgs& m, const std::vector<std::string>& models = {"ncsn", "mlp", "energy"}) {
+  c.add_option("--model", m.model, "network; the score of an energy is minus the gradient of an MLP")
+      ->check(CLI::IsMember(models))
       ->capture_default_str();
   auto* run = c.add_option("--run", m.run, "run folder of stein train: its network, averaged weights and noise ladder")
                   ->check(CLI::ExistingDirectory);
@@ -158,6 +158,25 @@ int main(int argc, char** argv) {
   c->add_flag("--explain", tr.explain, "print the plan with multiply-adds and bytes");
   c->add_flag("--json", tr.json, "print one JSON object");
   on(c, [&] { return trace(tr); });
+
+  GraphArgs ga;
+  ga.model = {.model = "mlp", .dtype = "f64", .ngf = 4, .sizes = {}, .activation = "tanh"};
+  c = app.add_subcommand("graph", "Draw what is recorded when something is computed and differentiated");
+  c->add_option(
+       "what", ga.what,
+       "an expression, for example \"tanh(x)*sin(y)\"; a network: mlp, energy, ncsn or unet; a loss of --model: "
+       "loss:dsm, loss:ssm, loss:ssm-vr, loss:implicit and more; or trace:mlp: how its exact trace is contracted")
+      ->required();
+  c->add_option("--order", ga.order,
+                "derivatives to take: of an expression by its variables; of a network by x, the last of several by the "
+                "parameters; of a loss by the parameters")
+      ->check(CLI::Range(0, 6));
+  c->add_option("--out", ga.out, "file to write: .html, a page to explore; .svg, .dot, .json or .txt (default: text)");
+  c->add_option("--shape", ga.shapes, "NAME=SIZES of a variable, for example x=3,2; may be repeated (default: 2)");
+  c->add_option("--seed", ga.seed, "seed of weights and inputs")->check(not_negative);
+  c->add_flag("--measure", ga.measure, "also the time of each op, of a second run");
+  add_model_options(*c, ga.model, {"ncsn", "mlp", "energy", "unet"});
+  on(c, [&] { return graph(ga); });
 
   LabArgs lab_args;
   c = app.add_subcommand("lab", "Experiments on score matching: tables, pictures and a page of text each");
