@@ -21,7 +21,7 @@ using detail::Order;
 using detail::Ring;
 using detail::RingPlan;
 
-constexpr double kRing = 300, kWidth = 860, kRow = 24;
+constexpr double kRing = 300, kLeft = 376, kWidth = 860, kRow = 24;
 constexpr std::size_t kDrawn = 6;  // chains; further ones are only counted
 
 template <class... T>
@@ -75,13 +75,20 @@ Drawn read(const Ring& ring, const RingPlan& plan) {
   if (matrix.size() == 1) {
     d.steps.push_back(fmt::format("{}. for each sample: the diagonal of {}, weighted and summed", number, matrix[0]));
   } else if (matrix.size() == 2) {
-    d.steps.push_back(fmt::format("{}. for each sample: D{}&#7488; ({} &#8857; {}&#7488;) D{}", number, index[1] + 1,
-                                  matrix[0], matrix[1], index[0] + 1));
+    const std::string both = fmt::format("{} ⊙ {}ᵀ", matrix[0], matrix[1]);
+    const auto diagonal = [&](int k) {
+      return ring.diagonals[static_cast<std::size_t>(index[static_cast<std::size_t>(k)])].defined();
+    };
+    d.steps.push_back(diagonal(0) && diagonal(1)
+                          ? fmt::format("{}. for each sample: D{}ᵀ ({}) D{}", number, index[1] + 1, both, index[0] + 1)
+                      : diagonal(0) || diagonal(1) ? fmt::format("{}. for each sample: the sums of {}, weighted by D{}",
+                                                                 number, both, index[diagonal(0) ? 0U : 1U] + 1)
+                                                   : fmt::format("{}. once: the sum of {}", number, both));
   } else {
     d.cut = index[static_cast<std::size_t>(plan.cut)];
     d.steps.push_back(fmt::format("{}. for each sample: from node {} (width {}) around and back,", number, d.cut + 1,
                                   ring.width(d.cut)));
-    d.steps.push_back(fmt::format("&#160;&#160;&#160;{} of its rows at a time", plan.rows));
+    d.steps.push_back(fmt::format("\u00a0\u00a0\u00a0{} of its rows at a time", plan.rows));
   }
   return d;
 }
@@ -89,7 +96,7 @@ Drawn read(const Ring& ring, const RingPlan& plan) {
 void draw_ring(std::string& s, const Ring& ring, const RingPlan& plan, double top) {
   const Drawn d = read(ring, plan);
   const int n = ring.size();
-  const double cx = kRing / 2, cy = top + kRing / 2, radius = n == 1 ? 60 : 92;
+  const double cx = kLeft / 2, cy = top + kRing / 2, radius = n == 1 ? 60 : 92;
   const auto place = [&](double p) {  // node 0 on the left, the data; clockwise
     const double a = std::numbers::pi * (1 + 2 * p / n);
     return std::pair(cx + radius * std::cos(a), cy + radius * std::sin(a));
@@ -120,14 +127,17 @@ void draw_ring(std::string& s, const Ring& ring, const RingPlan& plan, double to
         x, y);
     text(s, x, y + (diagonal ? -1 : 4), fmt::format("{}", ring.width(p)), " class=\"mid\"");
     if (diagonal) text(s, x, y + 12, fmt::format("D{}", p + 1), " class=\"mid small faint\"");
+    const double a = std::numbers::pi * (1 + 2.0 * p / n), beside_x = cx + (radius + 54) * std::cos(a),
+                 beside_y = cy + (radius + 38) * std::sin(a) + 4;
     if (merged != d.merged.end())
-      text(s, x, y + 34, fmt::format("product {}", merged - d.merged.begin() + 1), " class=\"mid small faint\"");
-    if (p == d.cut) text(s, x, y + 36, "cut here", " class=\"mid small\"");
+      text(s, beside_x, beside_y, fmt::format("product {}", merged - d.merged.begin() + 1),
+           " class=\"mid small faint\"");
+    if (p == d.cut) text(s, beside_x, beside_y, "cut here", " class=\"mid small\"");
   }
   double y = top + 70;
-  text(s, kRing + 20, y, plan.order, " class=\"bold\"");
-  for (const auto& step : d.steps) text(s, kRing + 20, y += kRow, step);
-  text(s, kRing + 20, y += kRow + 4,
+  text(s, kLeft + 10, y, plan.order, " class=\"bold\"");
+  for (const auto& step : d.steps) text(s, kLeft + 10, y += kRow, step);
+  text(s, kLeft + 10, y += kRow + 4,
        fmt::format("{:.3g} multiply-adds once, {:.3g} for the samples; {:.3g} MB", plan.shared_flops, plan.sample_flops,
                    plan.bytes / 1e6),
        " class=\"small faint\"");
@@ -147,8 +157,8 @@ Way way(const std::string& name, const detail::TracePlan& plan) {
 // Bars on a logarithmic scale: the ways differ by factors of ten and more.
 void draw_ways(std::string& s, const std::vector<Way>& ways, double top) {
   text(s, 20, top, "what each way costs", " class=\"bold\"");
-  text(s, 690, top, "multiply-adds", " class=\"small faint end\"");
-  text(s, 790, top, "MB at once", " class=\"small faint end\"");
+  text(s, 710, top, "multiply-adds", " class=\"small faint end\"");
+  text(s, 820, top, "MB at once", " class=\"small faint end\"");
   double most = 1, least = INFINITY;
   for (const auto& w : ways) most = std::max(most, w.flops), least = std::min(least, std::max(w.flops, 1.0));
   const auto best =
@@ -156,13 +166,13 @@ void draw_ways(std::string& s, const std::vector<Way>& ways, double top) {
   double y = top + 8;
   for (const auto& w : ways) {
     y += kRow;
-    const double length = 40 + 260 * std::log(std::max(w.flops, 1.0) / least) / std::max(1.0, std::log(most / least));
+    const double length = 30 + 250 * std::log(std::max(w.flops, 1.0) / least) / std::max(1.0, std::log(most / least));
     const bool chosen = &w == &*best;
     text(s, 20, y, w.name, chosen ? " class=\"bold\"" : "");
-    put(s, "<rect class=\"{}\" x=\"270\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"12\" rx=\"2\"/>\n",
+    put(s, "<rect class=\"{}\" x=\"330\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"12\" rx=\"2\"/>\n",
         chosen ? "best" : "bar", y - 10, length);
-    text(s, 690, y, fmt::format("{:.3g}", w.flops), " class=\"end\"");
-    text(s, 790, y, fmt::format("{:.3g}", w.bytes / 1e6), " class=\"end\"");
+    text(s, 710, y, fmt::format("{:.3g}", w.flops), " class=\"end\"");
+    text(s, 820, y, fmt::format("{:.3g}", w.bytes / 1e6), " class=\"end\"");
   }
 }
 
@@ -180,15 +190,16 @@ std::string trace_picture(const Score& f, const Tensor& input, const TraceOption
 
   std::vector<Way> ways;
   if (plan && !plan->rings.empty()) {
-    ways.push_back(way("planned: the cheapest for each chain", *plan));
+    ways.push_back(way("planned", *plan));
     ways.push_back(way("row by row through the chain", *planned(Order::structured)));
     ways.push_back(way("all shared products first", *planned(Order::merged)));
   }
   if (s.requires_grad()) {
     const auto cost = detail::product_cost(s, x);
     const auto rows = static_cast<double>(detail::rows_at_once(s, x, options.memory));
-    ways.push_back({fmt::format("{} products, {} at a time", width, rows), width * cost.flops, rows * cost.bytes});
-    ways.push_back({fmt::format("the loop: {} products", width), width * cost.flops, cost.bytes});
+    ways.push_back(
+        {fmt::format("{} vector-Jacobian products, {} at a time", width, rows), width * cost.flops, rows * cost.bytes});
+    ways.push_back({fmt::format("the loop of {} products", width), width * cost.flops, cost.bytes});
   }
 
   const std::size_t rings = plan ? plan->rings.size() : 0, drawn = std::min(rings, kDrawn);

@@ -50,14 +50,16 @@ class Parser {
     sum();
     if (at_ < text_.size()) wrong("an operator or the end");
     for (const auto& [name, shape] : shapes)
-      if (std::none_of(variables.begin(), variables.end(), [&](const auto& v) { return v.first == name; }))
-        fail("graph", "--shape of a variable of " + text, name);
+      if (find(name) == variables.end()) fail("graph", "--shape of a variable of " + text, name);
   }
 
   std::vector<Operation> operations;
   TensorNames variables;
 
  private:
+  TensorNames::iterator find(const std::string& name) {
+    return std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.first == name; });
+  }
   [[noreturn]] void wrong(const std::string& expected, const std::string& hint = "") const {
     const std::string rest = text_.substr(std::min(at_, text_.size()));
     fail("graph", expected, (rest.empty() ? "the end" : "\"" + rest + "\"") + " in \"" + text_ + "\"", hint);
@@ -136,7 +138,7 @@ class Parser {
       operations.push_back({nullptr, full({}, std::numbers::pi, f64)});
       return;
     }
-    auto v = std::find_if(variables.begin(), variables.end(), [&](const auto& known) { return known.first == word; });
+    auto v = find(word);
     if (v == variables.end()) {
       const auto shape = shapes_.find(word);
       Tensor t = uniform(shape == shapes_.end() ? Shape{2} : shape->second, generator_, 0.5, 1.5, f64);

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "nn/module.h"
-#include "tensor/random.h"
 #include "smld/losses.h"
+#include "tensor/random.h"
 #include "tools/commands.h"
 
 namespace stein::tools {

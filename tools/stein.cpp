@@ -160,7 +160,10 @@ int main(int argc, char** argv) {
   on(c, [&] { return trace(tr); });
 
   GraphArgs ga;
-  ga.model = {.model = "mlp", .dtype = "f64", .ngf = 4, .sizes = {}, .activation = "tanh"};
+  ga.model.model = "mlp";  // small ones, to be looked at
+  ga.model.dtype = "f64";
+  ga.model.ngf = 4;
+  ga.model.activation = "tanh";
   c = app.add_subcommand("graph", "Draw what is recorded when something is computed and differentiated");
   c->add_option(
        "what", ga.what,

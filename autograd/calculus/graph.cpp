@@ -76,7 +76,8 @@ GraphInfo graph_info(const Tensors& outputs, const TensorNames& names) {
       if (!t.defined()) return;
       const Storage* storage = t.impl().storage.get();
       const auto bytes = seen.insert(storage).second ? storage->bytes() : 0;
-      n.saved.push_back({fmt::format("{} {}", what, k), made_by, detail::graph_value(t), bytes});
+      n.saved.push_back({fmt::format("{} {}", what, k), made_by,
+                         made_by.first < 0 ? detail::graph_value(t) : GraphInfo::Value{t.shape(), t.dtype()}, bytes});
       n.bytes += bytes;
     };
     for (int k = 0; k < node.inputs.size(); ++k) {

@@ -27,8 +27,8 @@ struct GraphInfo {
   struct Saved {
     std::string what;            ///< "in 0", "out 1"
     std::pair<int, int> from{};  ///< the node and its result that this is; -1: a constant
-    Value value;
-    std::int64_t bytes;  ///< of the storage it keeps alive; 0 when an earlier node of this list keeps it too
+    Value value;                 ///< elements of constants only: the others stand at `from`
+    std::int64_t bytes;          ///< of the storage it keeps alive; 0 when an earlier node of this list keeps it too
   };
   struct Node {
     std::string op;  ///< "leaf" for leaves

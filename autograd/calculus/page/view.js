@@ -32,7 +32,7 @@ function paths(module) {
 const foldOf = n => paths(n.module).find(p => folded.has(p));
 const topModules = () => new Set(graph.nodes.filter(n => n.module).map(n => n.module.split(".")[0]));
 
-// Boxes in the order of their first nodes; an edge that leads back to an earlier box is laid out turned round.
+// Boxes in the order of the first node that computes; an edge that leads back to an earlier box is laid out turned round.
 function assemble() {
   const groups = new Map();
   view.boxes = [];
@@ -45,6 +45,11 @@ function assemble() {
     view.boxes[groups.get(key)].nodes.push(i);
     return groups.get(key);
   });
+  const first = view.boxes.map(b => b.nodes.find(i => graph.nodes[i].op !== "leaf") ?? b.nodes[0]);
+  const order = first.map((_, b) => b).sort((a, b) => first[a] - first[b]), place = [];
+  order.forEach((b, i) => place[b] = i);
+  view.boxes = order.map(b => view.boxes[b]);
+  view.boxOf = view.boxOf.map(b => place[b]);
   const edges = new Map();
   graph.nodes.forEach((n, i) => {
     for (const e of n.from) {
