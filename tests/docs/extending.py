@@ -4,7 +4,8 @@
 
 usage: extending.py SOURCE BLOCKS FOLDER LEVEL...     BLOCKS: where tests/docs/extract.py put the page's file= blocks
 
-FOLDER/tree   the copy, with the ops made by the page's `tools/new_op` lines, and a skeleton of each kind left as it is
+FOLDER/tree   the copy, with the ops made by the page's `tools/new_op` lines, and a skeleton of each kind left as it is. The page's ops are
+              called page_NAME there: a newcomer may have added NAME to the repository itself
 FOLDER/host.cpp, FOLDER/LEVEL.cpp    all of them, registered instead of stein's own, so that the every-op suite checks them
 FOLDER/names.h                       what is registered
 """
@@ -17,6 +18,7 @@ import sys
 
 PAGE = "docs/10_extending.md"
 SKELETONS = {"skeleton_unary": [], "skeleton_binary": ["--binary"], "skeleton_reduction": ["--reduction"], "skeleton_fused": ["--fused"]}
+PREFIX = "page"
 # Planted: the page's rule of mish without its second term. It is compiled, but not registered.
 TERM = " + x * sigmoid(x) * (1 - square(t))"
 
@@ -27,12 +29,23 @@ def only(found, what):
     return found[0]
 
 
-def camel(name):
+def pascal(name):
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+def renamed(text, names):
+    """Functions, structs and registrations of these names, called page_NAME."""
+    for name in names:
+        text = re.sub(rf"\b(register_)?{name}\b", rf"\g<1>{PREFIX}_{name}", text)
+        text = re.sub(rf"\b{pascal(name)}\b", pascal(PREFIX) + pascal(name), text)
+    return text
 
 
 def main(source, blocks, folder, levels):
     tree, text = folder / "tree", (source / PAGE).read_text(encoding="utf-8")
+    calls = [shlex.split(line, comments=True) for line in re.findall(r"^    tools/new_op (.+)$", text, re.M)]
+    page_names = [words[0] for words in calls]
+    text = renamed(text, page_names)
     shutil.rmtree(tree, ignore_errors=True)
     for layer in ("tensor", "autograd", "ops"):
         shutil.copytree(source / layer, tree / layer, ignore=shutil.ignore_patterns("*.cpp"))
@@ -45,19 +58,13 @@ def main(source, blocks, folder, levels):
 
     files = [new_op([name, *options]) for name, options in SKELETONS.items()]
     catalogue = tree / "ops/ops.h"
-    for line in re.findall(r"^    tools/new_op (.+)$", text, re.M):
-        name, *options = shlex.split(line, comments=True)
-        # Who has followed the page in this very tree has the op already; the copy then makes it again under another name.
-        own = "page_" + name if list((source / "ops").glob(f"*/{name}.op.h")) else name
-
-        def renamed(code):
-            return re.sub(rf"\b{name}\b", own, re.sub(rf"\b{camel(name)}\b", camel(own), code))
-
-        file = new_op([own, *options])
-        file.write_text(renamed((blocks / f"{name}.op.h").read_text(encoding="utf-8")), encoding="utf-8")
+    for name, *options in calls:
+        words = [f"{PREFIX}_{name}", *options]
+        file = new_op(words)
+        file.write_text(renamed((blocks / f"{name}.op.h").read_text(encoding="utf-8"), page_names), encoding="utf-8")
         listed = catalogue.read_text(encoding="utf-8")
-        mine = only(re.findall(rf"^///.*\nTensor {own}\(.*\n", listed, re.M), f"line for {own} in {catalogue}")
-        shown = renamed(only(re.findall(rf"^///.*\nTensor {name}\(.*\n", text, re.M), f"line for {name}"))
+        mine = only(re.findall(rf"^///.*\nTensor {words[0]}\(.*\n", listed, re.M), f"line for {words[0]} in {catalogue}")
+        shown = only(re.findall(rf"^///.*\nTensor {words[0]}\(.*\n", text, re.M), f"line for {words[0]}")
         catalogue.write_text(listed.replace(mine, shown), encoding="utf-8")
         files.append(file)
     names = [file.name[: -len(".op.h")] for file in files]

@@ -22,8 +22,8 @@ REFUSED = [
     (["mish__x"], "'mish__x' is no name for an op"),
     (["../mish"], "'../mish' is no name for an op"),
     (["class"], "'class' is a word of C++"),
-    (["planted", "--doc", "two\nlines"], "--doc expects one line"),
-    (["planted", "--binary", "--fused"], "not allowed with argument"),
+    (["new_name", "--doc", "two\nlines"], "--doc expects one line"),
+    (["new_name", "--binary", "--fused"], "not allowed with argument"),
     ([], "arguments are required: name"),
 ]
 
@@ -59,20 +59,20 @@ def main(source):
         # The catalogue cannot be written: no half of an op stays behind.
         catalogue = tree / "ops/ops.h"
         catalogue.write_text(before["ops/ops.h"].decode().replace("// ---- reductions", "// ---- other things"))
-        status, _, said = new_op(["planted", "--reduction"])
+        status, _, said = new_op(["new_name", "--reduction"])
         expect(status == 1 and "has no section '// ---- reductions'" in said, said)
         catalogue.write_bytes(before["ops/ops.h"])
         expect(contents(tree) == before, "half of an op stays behind")
 
-        status, said, _ = new_op(["planted", "--doc", "x tanh(softplus(x))."])
-        expect(status == 0 and "gradcheck planted" in said, said)
+        status, said, _ = new_op(["new_name", "--doc", "x tanh(softplus(x))."])
+        expect(status == 0 and "gradcheck new_name" in said, said)
         after = contents(tree)
         changed = sorted(name for name in after if after[name] != before.get(name))
-        expect(changed == ["ops/elementwise/planted.op.h", "ops/ops.h"], f"two places: {changed}")
-        lines = b"/// x tanh(softplus(x)).\nTensor planted(const Tensor& x);\n"
+        expect(changed == ["ops/elementwise/new_name.op.h", "ops/ops.h"], f"two places: {changed}")
+        lines = b"/// x tanh(softplus(x)).\nTensor new_name(const Tensor& x);\n"
         expect(after["ops/ops.h"].replace(lines, b"") == before["ops/ops.h"], "one entry of the catalogue")
-        status, _, said = new_op(["planted"])
-        expect(status == 1 and "taken" in said and contents(tree) == after, "a second one: " + said)
+        status, _, said = new_op(["new_name"])
+        expect(status == 1 and "taken" in said and contents(tree) == after, "a second time: " + said)
     print("all is well")
 
 
