@@ -17,7 +17,8 @@ import subprocess
 import sys
 
 PAGE = "docs/10_extending.md"
-SKELETONS = {"skeleton_unary": [], "skeleton_binary": ["--binary"], "skeleton_reduction": ["--reduction"], "skeleton_fused": ["--fused"]}
+SKELETONS = {"skeleton_unary": [], "skeleton_binary": ["--binary"], "skeleton_reduction": ["--reduction"],
+             "skeleton_fused": ["--fused"], "skeleton_file": ["--reduction", "--file-only"]}
 PREFIX = "page"
 # Planted: the page's rule of mish without its second term. It is compiled, but not registered.
 TERM = " + x * sigmoid(x) * (1 - square(t))"

@@ -64,6 +64,12 @@ def main(source):
         catalogue.write_bytes(before["ops/ops.h"])
         expect(contents(tree) == before, "half of an op stays behind")
 
+        status, said, _ = new_op(["new_name", "--binary", "--file-only"])
+        file = tree / "ops/elementwise/new_name.op.h"
+        expect(status == 0 and "Tensor new_name(const Tensor& a, const Tensor& b);" in said and file.is_file(), said)
+        file.unlink()
+        expect(contents(tree) == before, "--file-only: more than the file has changed")
+
         status, said, _ = new_op(["new_name", "--doc", "x tanh(softplus(x))."])
         expect(status == 0 and "gradcheck new_name" in said, said)
         after = contents(tree)
