@@ -18,7 +18,8 @@ TEST_CASE("the suite sees the page's ops and the skeletons") {
   std::set<std::string> seen;
   for (const auto& op : op_registry().entries()) seen.insert(op.name);
   CHECK(seen == std::set<std::string>(std::begin(kNames), std::end(kNames)));
-  for (const std::string name : {"page_mish", "page_gmean", "page_rms_norm", "skeleton_binary"}) CHECK(seen.count(name) == 1);
+  for (const std::string name : {"page_mish", "page_gmean", "page_rms_norm", "skeleton_binary"})
+    CHECK(seen.count(name) == 1);
 }
 
 TEST_CASE("mish without the second term of its rule does not pass") {
