@@ -10,7 +10,7 @@ document.body.innerHTML += `
   <button id="fold">Fold modules</button><button id="unfold">Unfold all</button>
   <button id="smaller" aria-label="Smaller">&#8722;</button><button id="larger" aria-label="Larger">+</button><button id="fit">Fit</button>
 </header>
-<svg id="canvas" tabindex="0" role="application" aria-label="Graph; the list of nodes is in the panel"><g id="scene"></g></svg>
+<svg id="canvas" tabindex="0" role="application" aria-label="Graph: arrow keys lead from node to node, the panel beside it tells about the chosen one"><g id="scene"></g></svg>
 <aside>
   <section id="legend"></section><section id="walk"></section><section id="about" aria-live="polite"></section>
   <section><details><summary>Keys</summary><table>
