@@ -10,6 +10,7 @@
 #include "nn/embedding.h"
 #include "nn/init.h"
 #include "nn/sequential.h"
+#include "ops/conv_add.h"
 #include "ops/ops.h"
 #include "ops/planes.h"
 
@@ -29,6 +30,12 @@ Conv2d conv(std::int64_t in, std::int64_t out, const Build& b, std::int64_t kern
   return Conv2d(in, out, kernel, {.padding = dilation * (kernel / 2), .dilation = dilation}, bias, b.generator);
 }
 
+/// What such a convolution of x gives, + skip.
+Tensor conv_add(const Conv2d& conv, const Tensor& x, const Tensor& skip, std::int64_t dilation = 1) {
+  return conv2d_add(x, conv.weight, conv.bias, skip,
+                    {.padding = dilation * (conv.weight.size(-1) / 2), .dilation = dilation});
+}
+
 /// Conditional instance norm ++: row y of `embed` holds gamma, alpha and beta of a noise level, each (C).
 struct Norm : Module {
   Norm(std::int64_t channels, const Build& b) : embed(add("embed", Embedding(b.levels, 3 * channels, b.generator))) {
@@ -43,15 +50,20 @@ struct Norm : Module {
   Embedding embed;
 };
 
-/// A convolution, then the means of 2 x 2 pixels.
+/// A convolution, then the means of 2 x 2 pixels. With a 1 x 1 kernel the means come first, for it is the same with a quarter of the
+/// products.
 struct MeanPool : Module {
   MeanPool(std::int64_t in, std::int64_t out, std::int64_t kernel, const Build& b)
       : inner(add("conv", conv(in, out, b, kernel))) {}
-  Tensor operator()(const Tensor& x) const { return avg_pool2d(inner(x), {.kernel = 2, .stride = 2}); }
+  Tensor operator()(const Tensor& x) const {
+    const auto means = [](const Tensor& t) { return avg_pool2d(t, {.kernel = 2, .stride = 2}); };
+    return inner.weight.size(-1) == 1 ? inner(means(x)) : means(inner(x));
+  }
   Conv2d inner;
 };
 
 using Layer = std::function<Tensor(const Tensor&)>;
+using LastLayer = std::function<Tensor(const Tensor& x, const Tensor& skip)>;  // its result + skip
 
 /// Pre-activation residual block. `down` with dilation 1 halves H and W; with dilation 2 or 4 it does not, and only its
 /// shortcut tells it from a plain block.
@@ -59,8 +71,8 @@ struct Residual : Module {
   Residual(std::int64_t in, std::int64_t out, bool down, std::int64_t dilation, const Build& b)
       : conv1(add("conv1", conv(in, down ? in : out, b, 3, dilation))),
         normalize2(add("normalize2", Norm(down ? in : out, b))),
-        conv2(down && dilation == 1 ? layer("conv2", MeanPool(in, out, 3, b))
-                                    : layer("conv2", conv(down ? in : out, out, b, 3, dilation))),
+        conv2(down && dilation == 1 ? last(add("conv2", MeanPool(in, out, 3, b)))
+                                    : last(add("conv2", conv(down ? in : out, out, b, 3, dilation)), dilation)),
         shortcut(down && dilation == 1 ? layer("shortcut", MeanPool(in, out, 1, b))
                  : down || in != out   ? layer("shortcut", conv(in, out, b, 3, dilation))
                                        : [](const Tensor& x) { return x; }),
@@ -68,15 +80,22 @@ struct Residual : Module {
   Tensor operator()(const Tensors& xs, const Tensor& y) const {
     const Tensor& x = xs[0];
     const Tensor h = conv1(normalize1.elu(x, y));
-    return conv2(normalize2.elu(h, y)) + shortcut(x);
+    return conv2(normalize2.elu(h, y), shortcut(x));
   }
   template <class M>
   Layer layer(const char* name, const M& module) {
     return add(name, module);
   }
+  static LastLayer last(const MeanPool& pool) {
+    return [pool](const Tensor& x, const Tensor& skip) { return pool(x) + skip; };
+  }
+  static LastLayer last(const Conv2d& conv, std::int64_t dilation) {
+    return [conv, dilation](const Tensor& x, const Tensor& skip) { return conv_add(conv, x, skip, dilation); };
+  }
   Conv2d conv1;
   Norm normalize2;
-  Layer conv2, shortcut;
+  LastLayer conv2;
+  Layer shortcut;
   Norm normalize1;
 };
 
@@ -93,7 +112,7 @@ struct RCU : Module {
   Tensor operator()(Tensor x, const Tensor& y) const {
     for (std::size_t i = 0; i < convs.size(); i += 2) {
       const Tensor h = convs[i](norms[i].elu(x, y));
-      x = convs[i + 1](norms[i + 1].elu(h, y)) + x;
+      x = conv_add(convs[i + 1], norms[i + 1].elu(h, y), x);
     }
     return x;
   }
@@ -127,7 +146,9 @@ struct CRP : Module {
   Tensor operator()(const Tensor& x, const Tensor& y) const {
     Tensor sum = elu(x), path = sum;
     for (std::size_t i = 0; i < convs.size(); ++i) {
-      path = convs[i](avg_pool2d(norms[i](path, y), {.kernel = 5, .stride = 1, .padding = 2}));
+      const Tensor means = avg_pool2d(norms[i](path, y), {.kernel = 5, .stride = 1, .padding = 2});
+      if (i + 1 == convs.size()) return conv_add(convs[i], means, sum);
+      path = convs[i](means);
       sum = path + sum;
     }
     return sum;
