@@ -180,7 +180,7 @@ void run_filter(const ConvFilterArgs<T>& a) {
         fill_scratch(q, a.x + n * q.src_h * q.src_w * q.src_c, h0, group * q.src_cg, scratch);
         T* group_sum = partial + group * p.group_elements;
         for (int64_t row = h0; row < h1; row += p.strip_rows) {
-          const Strip s{min_of(p.strip_rows, h1 - row), q.dst_w, grid.src_row_step, 0};
+          const Strip s{min_of(p.strip_rows, h1 - row), q.dst_w, grid.src_row_step, 0, true};
           const T* x = scratch + (row - h0) * grid.src_row_step;
           T* sum = group_sum;
           for (int64_t c = 0; c < q.dst_cg; c += span) {

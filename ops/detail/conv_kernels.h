@@ -6,7 +6,7 @@
 //   forward  y[n,p,o]    = bias[o] + sum_{c,k} x[n, p*stride - pad + k*dilation, c] w[o,c,k]
 //   input    gx[n,q,c]   = sum_{o,k}           g[n, (q + pad - k*dilation) / stride, o] w[o,c,k]   (exact quotients only)
 //   filter   gw[o,c,k]   = sum_{n,p}           x[n, p*stride - pad + k*dilation, c] g[n,p,o]
-// How to call forward and input:   conv_plan -> conv_pack once -> conv_run on item ranges, any split, one scratch per thread.
+// How to call forward and input:   conv_plan -> conv_pack on ranges of pack items -> conv_run on item ranges, any split, one scratch per thread.
 // How to call filter:              conv_filter_plan -> conv_filter_run on chunk ranges -> conv_filter_finish once (or per row range).
 // Every result element is computed by one item, or is the sum of the chunks in their order, and items and chunks depend on the
 // shape alone: results are bit-equal for any number of threads.
@@ -35,6 +35,7 @@ enum class ConvPass : int { kForward, kInput };
 
 struct ConvPlan {
   int64_t items;          ///< work items, each an image or a band of its rows; ranges may be run concurrently
+  int64_t pack_items;     ///< of conv_pack, likewise
   int64_t packed_bytes;   ///< for conv_pack, 64-byte aligned
   int64_t scratch_bytes;  ///< per concurrent call of conv_run, 64-byte aligned, contents undefined before and after
 };
@@ -53,6 +54,7 @@ struct ConvPackArgs {
   const T* filter;
   int64_t stride_o, stride_c, stride_kh, stride_kw;
   void* packed;
+  int64_t begin, end;  ///< pack items
 };
 
 template <class T>
@@ -101,7 +103,8 @@ STEIN_SIMD_KERNEL(conv_filter_run_f64, void(const ConvFilterArgs<double>& args))
 STEIN_SIMD_KERNEL(conv_filter_finish_f32, void(const ConvFilterFinishArgs<float>& args))
 STEIN_SIMD_KERNEL(conv_filter_finish_f64, void(const ConvFilterFinishArgs<double>& args))
 
-// The same for f32 by Winograd's F(4x4, 3x3), where winograd_applies: a quarter of the products, about twice the rounding error.
+// The same for f32 by Winograd's F(4x4, 3x3), with F(3x3) and F(2x2) at the ends of images, where winograd_applies: from a quarter of
+// the products, about twice the rounding error.
 // Called like the direct kernels, with buffers and filters packed for themselves.
 STEIN_SIMD_KERNEL(winograd_plan_f32, void(const ConvShape& shape, ConvPass pass, ConvPlan& plan))
 STEIN_SIMD_KERNEL(winograd_pack_f32, void(const ConvPackArgs<float>& args))

@@ -106,6 +106,7 @@ template <class T>
 void plan(const ConvShape& s, ConvPass pass, ConvPlan& out) {
   const ConvGeometry q = conv_geometry<T>(s, pass);
   out.items = conv_items(q);
+  out.pack_items = 1;
   out.packed_bytes = round_up(s.groups * s.kh * s.kw * packed_per_tap<T>(q) * static_cast<int64_t>(sizeof(T)), 64);
   out.scratch_bytes = round_up(q.scratch_elements * static_cast<int64_t>(sizeof(T)) + s.kh * s.kw * 8, 64);
 }

@@ -124,6 +124,7 @@ struct Strip {
   int64_t rows, cols;  // pixels
   int64_t x_row_step;  // elements between rows of x
   int64_t g_row_gap;   // elements between the end of a row of g and the next
+  bool add;            // to the sums, rather than be the first
 };
 
 // The rows are neighbouring channels of one tap; the first `rows` of R are wanted.
@@ -134,7 +135,10 @@ void channel_tile(const T* x, const T* g, const Strip& s, T* sum, int64_t rows) 
   Vec<T> acc[R][V];
   STEIN_UNROLL
   for (int r = 0; r < R; ++r) STEIN_UNROLL
-  for (int v = 0; v < V; ++v) acc[r][v] = Vec<T>{};
+  for (int v = 0; v < V; ++v) {
+    acc[r][v] = Vec<T>{};
+    __builtin_prefetch(sum + (r * V + v) * W, 1);
+  }
   for (int64_t i = 0; i < s.rows; ++i, x += s.x_row_step, g += s.g_row_gap) {
     const T* xp = x;
     for (const T* end = xp + s.cols * B; xp != end; xp += B, g += V * W) {
@@ -152,7 +156,7 @@ void channel_tile(const T* x, const T* g, const Strip& s, T* sum, int64_t rows) 
     STEIN_UNROLL
     for (int v = 0; v < V; ++v) {
       Vec<T>* to = reinterpret_cast<Vec<T>*>(sum + (r * V + v) * W);
-      *to += acc[r][v];
+      *to = s.add ? *to + acc[r][v] : acc[r][v];
     }
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Winograd filter gradient: winograd_transform.h has the transforms. Each chunk of tile blocks sums, at each of the 36 points, products
-// of transformed x and transformed g; finish adds the chunks in order and transforms the sums back.
+// Winograd filter gradient: winograd_lines.h has the formulas, winograd_tiles.h says how the work is cut. Each chunk of items
+// sums, at each of the 36 points, products of transformed x and transformed g; finish adds the chunks in order and transforms the sums back.
 #include "ops/detail/conv_tile.h"
-#include "ops/detail/winograd_transform.h"
+#include "ops/detail/winograd_tiles.h"
 
 namespace stein::kernels::STEIN_UNIT {
 namespace {
@@ -10,14 +10,18 @@ namespace {
 struct FilterPlan {
   WinogradGeometry q;        // of the forward pass: src is x, dst is g
   int64_t chunks, elements;  // of a chunk's sums, [panel][point][c][lanes]
+  int64_t slices;            // of the panels; a work item is a slice of a chunk, and transforms x for itself
 };
 
 template <class T>
 FilterPlan filter_plan(const ConvShape& s) {
-  FilterPlan p{winograd_geometry<T>(s, ConvPass::kForward), 0, 0};
+  FilterPlan p{winograd_geometry<T>(s, ConvPass::kForward), 0, 0, 1};
   p.elements = 36 * p.q.src_c * round_up(p.q.dst_c, kLanes<T>);
+  int64_t tiles = 0;
+  for (const TileClass& k : p.q.classes) tiles += k.tiles;
   // A chunk's sums are as large as four filters: they are worth writing and reading for a few hundred tiles.
-  p.chunks = min_of(p.q.items, min_of<int64_t>(16, max_of<int64_t>(4, p.q.tiles / 256)));
+  if (p.q.dst_c >= 4 * kPanel<T>) p.slices = 2;
+  p.chunks = min_of(p.q.items, min_of<int64_t>(16, max_of<int64_t>(4 / p.slices, tiles / 256)));
   return p;
 }
 
@@ -26,109 +30,153 @@ void plan(const ConvShape& s, ConvFilterPlan& out) {
   const FilterPlan p = filter_plan<T>(s);
   const WinogradGeometry& q = p.q;
   const int64_t size = static_cast<int64_t>(sizeof(T));
-  out.chunks = p.chunks;
+  out.chunks = p.chunks * p.slices;
   out.partial_bytes = round_up(p.chunks * p.elements * size, 64);
   out.scratch_bytes =
-      round_up(q.block / kGroup * (q.src_group + kPanelGroup<T>)*size + max_of(q.src_c, q.dst_c) * size + 64 +
-                   q.block * static_cast<int64_t>(sizeof(TilePlace)),
+      round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + round_up(max_of(q.src_c, q.dst_c), kLine<T>) * size +
+                   q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                64);
 }
 
-/// A g A^T for the channels [c, c + lanes) of g; zero lanes behind the last.
-template <class T>
-void transform_cotangent(const WinogradGeometry& q, const T* const* at, int64_t c, int64_t lanes, T* to) {
-  for (int64_t v = 0; v < lanes; v += kLanes<T>) {
-    const int64_t wanted = q.dst_c - c - v;
-    Vec<T> y[16], t[24];
-    if (wanted >= kLanes<T>) {
+/// A g A^T for V vectors of channels of g, c0 and on; zero lanes behind the last.
+template <class T, int V, int R, int C>
+void transform_cotangent(const WinogradGeometry& q, const T* g, const TilePlace& p, const T* zeros, int64_t c0, T* to) {
+  constexpr int H = R + 2, W = C + 2;
+  constexpr int64_t kPixel = V * kLanes<T>;
+  const T* at[R * C];
+  pixel_pointers<R, C>(g + p.n * q.dst_h * q.dst_w * q.dst_c, p.h0, p.w0, q.rows.dilation, q.cols.dilation, q.dst_h,
+                       q.dst_w, q.dst_c, zeros, at);
+  for (int64_t v = 0; v < kPixel; v += kLanes<T>) {
+    const int64_t c = c0 + v, wanted = q.dst_c - c;
+    Vec<T> t[H * C];
+    STEIN_UNROLL
+    for (int j = 0; j < C; ++j) {
+      Vec<T> y[R];
       STEIN_UNROLL
-      for (int i = 0; i < 16; ++i) y[i] = load(at[i] + c + v);
-    } else {
-      for (int i = 0; i < 16; ++i) y[i] = load_n(at[i] + c + v, wanted);
+      for (int i = 0; i < R; ++i)
+        y[i] = wanted >= kLanes<T> ? load(at[i * C + j] + c) : load_n(at[i * C + j] + c, wanted);
+      winograd_result_adjoint<T, R>(y, 1, t + j, C);
     }
     STEIN_UNROLL
-    for (int j = 0; j < 4; ++j) winograd_result_adjoint<T>(y + j, 4, t + j, 4);
-    STEIN_UNROLL
-    for (int i = 0; i < 6; ++i) {
-      Vec<T> m[6];
-      winograd_result_adjoint<T>(t + 4 * i, 1, m, 1);
+    for (int i = 0; i < H; ++i) {
+      Vec<T> m[W];
+      winograd_result_adjoint<T, C>(t + C * i, 1, m, 1);
       STEIN_UNROLL
-      for (int j = 0; j < 6; ++j) store(to + (6 * i + j) * kGroup * lanes + v, m[j]);
+      for (int j = 0; j < W; ++j) store(to + (W * i + j) * kGroup * kPixel + v, m[j]);
     }
   }
 }
+
+template <class T>
+using CotangentFn = void (*)(const WinogradGeometry& q, const T* g, const TilePlace& p, const T* zeros, int64_t c0,
+                             T* to);
+template <class T, int V>
+constexpr CotangentFn<T> kTransformCotangent[3][3] = {
+    {transform_cotangent<T, V, 2, 2>, transform_cotangent<T, V, 2, 3>, transform_cotangent<T, V, 2, 4>},
+    {transform_cotangent<T, V, 3, 2>, transform_cotangent<T, V, 3, 3>, transform_cotangent<T, V, 3, 4>},
+    {transform_cotangent<T, V, 4, 2>, transform_cotangent<T, V, 4, 3>, transform_cotangent<T, V, 4, 4>}};
 
 template <class T>
 void run(const ConvFilterArgs<T>& a) {
-  constexpr int64_t B = 64 / static_cast<int64_t>(sizeof(T));
   const FilterPlan p = filter_plan<T>(a.shape);
   const WinogradGeometry& q = p.q;
   T* sources = static_cast<T*>(a.scratch);
-  T* cotangents = sources + q.block / kGroup * q.src_group;
-  T* zeros = cotangents + q.block / kGroup * kPanelGroup<T>;
-  const int64_t channels = round_up(max_of(q.src_c, q.dst_c), B);
+  T* cotangents = sources + q.groups * q.src_group;
+  T* zeros = cotangents + q.groups * kPanelGroup<T>;
+  const int64_t channels = round_up(max_of(q.src_c, q.dst_c), kLine<T>);
   TilePlace* places = reinterpret_cast<TilePlace*>(zeros + channels);
   __builtin_memset(zeros, 0, static_cast<size_t>(channels) * sizeof(T));
-  for (int64_t chunk = a.begin; chunk < a.end; ++chunk) {
-    T* partial = static_cast<T*>(a.partial) + chunk * p.elements;
-    __builtin_memset(partial, 0, static_cast<size_t>(p.elements) * sizeof(T));
-    for (int64_t item = chunk * q.items / p.chunks; item < (chunk + 1) * q.items / p.chunks; ++item) {
-      const int64_t first = item * q.block, count = min_of(q.block, q.tiles - first), groups = ceil_div(count, kGroup);
-      // What the last group lacks must add 0.
-      if (count % kGroup != 0)
+  const int64_t panels = ceil_div(q.dst_c, kPanel<T>);
+  for (int64_t work = a.begin; work < a.end; ++work) {
+    const int64_t chunk = work / p.slices, slice = work % p.slices;
+    const int64_t from = slice * panels / p.slices * kPanel<T>,
+                  to = min_of(q.dst_c, (slice + 1) * panels / p.slices * kPanel<T>);
+    T* partial = static_cast<T*>(a.partial) + chunk * p.elements + 36 * q.src_c * from;
+    const int64_t first_item = chunk * q.items / p.chunks;
+    const bool all_points =
+        tiles_of(q, first_item).k.points() == 36;  // the first item's sums are the first at every point
+    if (!all_points)
+      __builtin_memset(partial, 0, static_cast<size_t>(36 * q.src_c * round_up(to - from, kLanes<T>)) * sizeof(T));
+    for (int64_t item = first_item; item < (chunk + 1) * q.items / p.chunks; ++item) {
+      const TileSpan span = tiles_of(q, item);
+      const int64_t groups = ceil_div(span.count, kGroup);
+      const bool ragged = span.count % kGroup != 0;  // what the last group lacks must add 0
+      if (ragged)
         __builtin_memset(sources + (groups - 1) * q.src_group, 0, static_cast<size_t>(q.src_group) * sizeof(T));
-      for (int64_t i = 0; i < count; ++i) {
-        places[i] = locate(q, first + i);
-        transform_source(q, a.x, places[i], static_cast<const T*>(zeros),
-                         sources + i / kGroup * q.src_group + i % kGroup * B);
+      const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
+      for (int64_t i = 0; i < span.count; ++i) {
+        places[i] = locate(q, span.k, span.first + i);
+        transform(q, a.x, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
       }
-      T* sum = partial;
-      for (int64_t c0 = 0; c0 < q.dst_c; c0 += kPanel<T>) {
+      T* sums = partial;
+      for (int64_t c0 = from; c0 < to; c0 += kPanel<T>) {
         const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);
-        if (count % kGroup != 0)
+        if (ragged)
           __builtin_memset(cotangents + (groups - 1) * kPanelGroup<T>, 0,
                            static_cast<size_t>(kPanelGroup<T>) * sizeof(T));
-        for (int64_t i = 0; i < count; ++i) {
-          const TilePlace& at = places[i];
-          const T* pixels[16];
-          pixel_pointers<4>(a.g + at.n * q.dst_h * q.dst_w * q.dst_c, at.h0, at.w0, q.rows.dilation, q.cols.dilation,
-                            q.dst_h, q.dst_w, q.dst_c, static_cast<const T*>(zeros), pixels);
-          transform_cotangent(q, pixels, c0, lanes, cotangents + i / kGroup * kPanelGroup<T> + i % kGroup * lanes);
-        }
-        const Strip strip{groups, kGroup, q.src_group, kPanelGroup<T> - kGroup * lanes};
-        for (int64_t point = 0; point < 36; ++point, sum += q.src_c * lanes)
+        const CotangentFn<T> adjoint =
+            (lanes == kPanel<T> ? kTransformCotangent<T, 2>
+                                : kTransformCotangent<T, 1>)[span.k.rows - 2][span.k.cols - 2];
+        for (int64_t i = 0; i < span.count; ++i)
+          adjoint(q, a.g, places[i], zeros, c0, cotangents + i / kGroup * kPanelGroup<T> + i % kGroup * lanes);
+        const Strip strip{groups, kGroup, q.src_group, kPanelGroup<T> - kGroup * lanes,
+                          item > first_item || !all_points};
+        for (int64_t point = 0; point < span.k.points(); ++point)
           for (int64_t b = 0; b < q.src_blocks; ++b)
-            channel_tiles(sources + (b * 36 + point) * kGroup * B, cotangents + point * kGroup * lanes, strip,
-                          min_of(B, q.src_c - b * B), lanes, sum + b * B * lanes);
+            channel_tiles(sources + (b * 36 + point) * kGroup * kLine<T>, cotangents + point * kGroup * lanes, strip,
+                          min_of(kLine<T>, q.src_c - b * kLine<T>), lanes,
+                          sums + (span.k.point(point) * q.src_c + b * kLine<T>)*lanes);
+        sums += 36 * q.src_c * lanes;
       }
     }
   }
 }
 
+// Channels of x that finish takes at once: their sums are one stretch at each point, and long enough to be fetched ahead.
+constexpr int64_t kFinish = 16;
+
+/// Sums over the chunks, then G^T u G of each channel pair.
 template <class T>
 void finish(const ConvFilterFinishArgs<T>& a) {
   constexpr int W = kLanes<T>;
+  constexpr int64_t kStep =
+      kFinish * kPanel<T> + W;  // not a power of two: the points would compete for places in the cache
   const FilterPlan p = filter_plan<T>(a.shape);
   const WinogradGeometry& q = p.q;
-  const int64_t first = a.begin / W * W;
-  for (int64_t o = first; o < a.end; o += W) {
-    const int64_t panel = o / kPanel<T> * kPanel<T>, lanes = round_up(min_of(kPanel<T>, q.dst_c - panel), W);
-    const T* sums = static_cast<const T*>(a.partial) + 36 * q.src_c * panel + (o - panel);
-    const int64_t from = max_of(o, a.begin), to = min_of(o + W, a.end);
-    for (int64_t c = 0; c < q.src_c; ++c) {
-      Vec<T> u[36], t[18], w[9];
+  alignas(64) T u[36 * kStep], values[9][W];
+  for (int64_t panel = a.begin / kPanel<T> * kPanel<T>; panel < a.end; panel += kPanel<T>) {
+    const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - panel), W);
+    for (int64_t c0 = 0; c0 < q.src_c; c0 += kFinish) {
+      const int64_t channels = min_of(kFinish, q.src_c - c0);
       for (int i = 0; i < 36; ++i) {
-        u[i] = Vec<T>{};
-        for (int64_t chunk = 0; chunk < p.chunks; ++chunk)
-          u[i] += load(sums + chunk * p.elements + (i * q.src_c + c) * lanes);
+        const T* sums = static_cast<const T*>(a.partial) + 36 * q.src_c * panel + (i * q.src_c + c0) * lanes;
+        for (int64_t k = 0; k < channels * lanes; k += W) {
+          Vec<T> sum = {};
+          for (int64_t chunk = 0; chunk < p.chunks; ++chunk) sum += load(sums + chunk * p.elements + k);
+          store(u + i * kStep + k, sum);
+        }
       }
-      for (int j = 0; j < 6; ++j) winograd_filter_adjoint<T>(u + j, 6, t + j, 6);
-      for (int i = 0; i < 3; ++i) winograd_filter_adjoint<T>(t + 6 * i, 1, w + 3 * i, 1);
-      for (int i = 0; i < 9; ++i) {
-        T* tap = a.filter + c * a.stride_c + i / 3 * a.stride_kh + i % 3 * a.stride_kw;
-        alignas(64) T values[W];
-        store(values, w[i]);
-        for (int64_t k = from; k < to; ++k) tap[k * a.stride_o] = values[k - o];
+      for (int64_t k = 0; k < channels * lanes; k += W) {
+        const int64_t c = c0 + k / lanes, o = panel + k % lanes;
+        Vec<T> t[18];
+        STEIN_UNROLL
+        for (int j = 0; j < 6; ++j) {
+          Vec<T> d[6];
+          STEIN_UNROLL
+          for (int i = 0; i < 6; ++i) d[i] = load(u + (6 * i + j) * kStep + k);
+          winograd_filter_adjoint<T>(d, 1, t + j, 6);
+        }
+        STEIN_UNROLL
+        for (int i = 0; i < 3; ++i) {
+          Vec<T> w[3];
+          winograd_filter_adjoint<T>(t + 6 * i, 1, w, 1);
+          for (int j = 0; j < 3; ++j) store(values[3 * i + j], w[j]);
+        }
+        for (int64_t l = max_of(o, a.begin); l < min_of(o + W, a.end); ++l) {
+          T* to = a.filter + l * a.stride_o + c * a.stride_c;
+          STEIN_UNROLL
+          for (int i = 0; i < 9; ++i) to[i / 3 * a.stride_kh + i % 3 * a.stride_kw] = values[i][l - o];
+        }
       }
     }
   }

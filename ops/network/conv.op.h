@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The closed trio of convolution: conv2d, its adjoint in the input, its adjoint in the filter. Each is bilinear and each
 // is the derivative of the others, so all orders run on three kernels.
+#include "ops/detail/conv_choice.h"
 #include "ops/detail/conv_kernels.h"
 #include "ops/exact_convolution.h"
 #include "ops/images.h"
@@ -35,12 +36,8 @@ inline void check_bias(const char* op, const Tensor& bias, std::int64_t channels
     fail(op, "a bias " + std::string(name_of(dtype)) + " " + to_string(Shape{channels}), describe(bias));
 }
 
-// Below this many channels the transforms cost more than the products they save (`stein bench conv`).
-inline constexpr std::int64_t kWinogradChannels = 32;
-
 inline bool use_winograd(const kernels::ConvShape& s, DType dtype) {
-  return dtype == f32 && !detail::exact_convolution && kernels::winograd_applies(s) &&
-         std::min(s.c, s.o) >= kWinogradChannels;
+  return dtype == f32 && !detail::exact_convolution && kernels::winograd_pays(s);
 }
 
 // The kernels of one algorithm and dtype.
@@ -77,7 +74,11 @@ inline void run_conv(const kernels::ConvShape& s, kernels::ConvPass pass, const 
     k.plan(s, pass, plan);
     const Scratch packed(plan.packed_bytes);
     const auto& st = weight.strides();
-    k.pack({s, pass, weight.data<T>(), st[0], st[1], st[2], st[3], packed.data()});
+    const T* filter = weight.data<T>();
+    const auto pack_grain = (1 << 15) / std::max<std::int64_t>(1, weight.numel() / plan.pack_items) + 1;
+    parallel_for(plan.pack_items, pack_grain, [&](std::int64_t begin, std::int64_t end) {
+      k.pack({s, pass, filter, st[0], st[1], st[2], st[3], packed.data(), begin, end});
+    });
     const T* from = src.data<T>();
     const T* shift = b.defined() ? b.data<T>() : nullptr;
     T* to = out.mutable_data<T>();

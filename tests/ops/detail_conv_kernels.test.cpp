@@ -139,7 +139,7 @@ void check_run(const Reference& r, ConvPass pass, const std::vector<double>& sou
   Kernels<T>::plan()(s, pass, plan);
   Guarded<T> src(source), w(r.w), bias(r.bias), dst(static_cast<int64_t>(want.size()));
   Guarded<char> packed(plan.packed_bytes), scratch(plan.scratch_bytes);
-  Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data()});
+  Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data(), 0, plan.pack_items});
   ConvRunArgs<T> args{s,          pass, src.data(), packed.data(), with_bias ? bias.data() : nullptr,
                       dst.data(), 0,    plan.items, scratch.data()};
   Kernels<T>::run()(args);

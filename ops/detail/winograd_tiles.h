@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// How the work of the winograd kernels is cut; included by the winograd units only (see kernel_vec.h on the namespace).
+//
+// A dilated convolution is dilation^2 undilated ones on sub-grids; a tile then takes every dilation-th pixel. Each axis of a sub-grid is
+// cut exactly, into tiles of 4 results and at its end one of 3, one of 2, or both: a tile of m costs m + 2 products, so the ends of a
+// 14x14 image cost 22^2 products instead of the 24^2 of whole tiles of 4. Tiles of one class, rows x columns, are worked on together.
+#pragma once
+
+#include "ops/detail/conv_kernels.h"
+#include "ops/detail/winograd_lines.h"
+
+namespace stein::kernels::STEIN_UNIT {
+
+/// Tiles along an axis by their number of results, m = 2, 3 or 4.
+struct TileAxis {
+  int64_t dilation, longer, size;  // the first `longer` sub-grids have size + 1 results, the others `size`
+
+  STEIN_INLINE TileAxis(int64_t results, int64_t step) : dilation(step), longer(results % step), size(results / step) {}
+  STEIN_INLINE static int64_t tiles(int64_t m, int64_t results) {
+    const int64_t rest = results % 4;
+    const bool split = rest == 1 && results > 1;  // 5 = 3 + 2
+    return m == 4 ? results / 4 - (split ? 1 : 0) : m == 3 ? rest == 3 || split : rest == 2 || rest == 1;
+  }
+  STEIN_INLINE int64_t count(int64_t m) const {
+    return longer * tiles(m, size + 1) + (dilation - longer) * tiles(m, size);
+  }
+  /// The first result of the i-th tile of m; the others follow in steps of the dilation.
+  STEIN_INLINE int64_t origin(int64_t m, int64_t i) const {
+    const int64_t in_longer = longer * tiles(m, size + 1);
+    const int64_t results = i < in_longer ? size + 1 : size, j = i < in_longer ? i : i - in_longer,
+                  per = tiles(m, results);
+    const int64_t before = m == 4 ? 0 : 4 * tiles(4, results) + (m == 3 ? 0 : 3 * tiles(3, results));
+    return (i < in_longer ? 0 : longer) + j / per + dilation * (before + 4 * (j % per));
+  }
+};
+
+/// Tiles of rows x cols results, in all images, and the items that hold them.
+struct TileClass {
+  int64_t rows, cols, tiles, items;
+
+  STEIN_INLINE int64_t points() const { return (rows + 2) * (cols + 2); }
+  /// Of the 36, by the i-th row and j-th column of the class's own.
+  STEIN_INLINE int64_t point(int64_t i) const {
+    return point_of(rows, i / (cols + 2)) * kPoints + point_of(cols, i % (cols + 2));
+  }
+};
+
+/// Transformed tiles lie in groups, as many as the widest micro-kernel takes:
+///     sources [group][channel block][point][tile of the group][B],  products and cotangents [group][point][tile][lanes of a panel]
+/// so that what one tile writes is near, and what a micro-kernel reads is one stretch.
+inline constexpr int64_t kGroup = kRegisters == 32 ? 14 : 6;
+template <class T>
+inline constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));  // B
+template <class T>
+inline constexpr int64_t kPanel = 2 * kLanes<T>;
+template <class T>
+inline constexpr int64_t kPanelGroup = 36 * kGroup* kPanel<T>;
+
+/// Both passes are stride-1 correlations of src with a filter, of dst's size.
+struct WinogradGeometry {
+  int64_t n, src_h, src_w, src_c, dst_h, dst_w, dst_c, pad_h, pad_w;
+  TileAxis rows, cols;
+  int64_t groups;      // of tiles in an item at most
+  int64_t src_blocks;  // cache lines of channels
+  int64_t src_group;   // elements of a group of tiles, transformed
+  int64_t items;
+  TileClass classes[9];
+};
+
+template <class T>
+STEIN_INLINE WinogradGeometry winograd_geometry(const ConvShape& s, ConvPass pass) {
+  const bool input = pass == ConvPass::kInput;
+  const int64_t dst_h = input ? s.h : s.ho, dst_w = input ? s.w : s.wo;
+  WinogradGeometry q{s.n,
+                     input ? s.ho : s.h,
+                     input ? s.wo : s.w,
+                     input ? s.o : s.c,
+                     dst_h,
+                     dst_w,
+                     input ? s.c : s.o,
+                     input ? 2 * s.dilation_h - s.pad_h : s.pad_h,
+                     input ? 2 * s.dilation_w - s.pad_w : s.pad_w,
+                     TileAxis(dst_h, s.dilation_h),
+                     TileAxis(dst_w, s.dilation_w),
+                     0,
+                     0,
+                     0,
+                     0,
+                     {}};
+  q.src_blocks = ceil_div(q.src_c, kLine<T>);
+  q.src_group = q.src_blocks * 36 * kGroup * kLine<T>;
+  int64_t all = 0;
+  for (int i = 0; i < 9; ++i) {
+    TileClass& k = q.classes[i];
+    k.rows = 4 - i / 3;
+    k.cols = 4 - i % 3;
+    k.tiles = q.n * q.rows.count(k.rows) * q.cols.count(k.cols);
+    all += ceil_div(k.tiles, kGroup);
+  }
+  // Two groups share a read of the filter's panel (or of the sums); more would leave the second-level cache.
+  q.groups = all >= 16 ? 2 : 1;
+  for (TileClass& k : q.classes) {
+    k.items = ceil_div(ceil_div(k.tiles, kGroup), q.groups);
+    q.items += k.items;
+  }
+  return q;
+}
+
+/// The tiles of an item: count of them from the first on, all of one class.
+struct TileSpan {
+  TileClass k;
+  int64_t first, count;
+};
+
+STEIN_INLINE TileSpan tiles_of(const WinogradGeometry& q, int64_t item) {
+  int i = 0;
+  for (; item >= q.classes[i].items; ++i) item -= q.classes[i].items;
+  const TileClass& k = q.classes[i];
+  const int64_t groups = ceil_div(k.tiles, kGroup), first = item * groups / k.items * kGroup;
+  return {k, first, min_of(k.tiles, (item + 1) * groups / k.items * kGroup) - first};
+}
+
+/// Where a tile is: its first result, and the image.
+struct TilePlace {
+  int64_t n, h0, w0;
+};
+
+STEIN_INLINE TilePlace locate(const WinogradGeometry& q, const TileClass& k, int64_t tile) {
+  const int64_t cols = q.cols.count(k.cols), per_image = q.rows.count(k.rows) * cols, i = tile % per_image;
+  return {tile / per_image, q.rows.origin(k.rows, i / cols), q.cols.origin(k.cols, i % cols)};
+}
+
+/// Pointers to H x W pixels of an image, to `zeros` where there is none.
+template <int H, int W, class T>
+STEIN_INLINE void pixel_pointers(const T* image, int64_t h0, int64_t w0, int64_t step_h, int64_t step_w, int64_t height,
+                                 int64_t width, int64_t c, const T* zeros, const T** at) {
+  const bool inside = h0 >= 0 && w0 >= 0 && h0 + (H - 1) * step_h < height && w0 + (W - 1) * step_w < width;
+  for (int i = 0; i < H; ++i) {
+    const int64_t h = h0 + i * step_h;
+    const T* row = image + (h * width + w0) * c;
+    const bool row_inside = h >= 0 && h < height;
+    for (int j = 0; j < W; ++j, row += step_w * c) {
+      const int64_t w = w0 + j * step_w;
+      at[i * W + j] = inside || (row_inside && w >= 0 && w < width) ? row : zeros;
+    }
+  }
+}
+
+/// Transforms all channels of a tile of R x C results; zeros: src_c of them.
+template <class T, int R, int C>
+void transform_source(const WinogradGeometry& q, const T* src, const TilePlace& p, const T* zeros, T* to) {
+  constexpr int H = R + 2, W = C + 2;
+  const T* at[H * W];
+  pixel_pointers<H, W>(src + p.n * q.src_h * q.src_w * q.src_c, p.h0 - q.pad_h, p.w0 - q.pad_w, q.rows.dilation,
+                       q.cols.dilation, q.src_h, q.src_w, q.src_c, zeros, at);
+  for (int64_t c = 0; c < q.src_c; c += kLanes<T>) {
+    const int64_t lanes = q.src_c - c;
+    Vec<T> t[H * W];
+    STEIN_UNROLL
+    for (int j = 0; j < W; ++j) {
+      Vec<T> d[H];
+      STEIN_UNROLL
+      for (int i = 0; i < H; ++i)
+        d[i] = lanes >= kLanes<T> ? load(at[i * W + j] + c) : load_n(at[i * W + j] + c, lanes);
+      winograd_source<T, R>(d, 1, t + j, W);
+    }
+    T* out = to + c / kLine<T> * 36 * kGroup * kLine<T> + c % kLine<T>;
+    STEIN_UNROLL
+    for (int i = 0; i < H; ++i) {
+      Vec<T> line[W];
+      winograd_source<T, C>(t + W * i, 1, line, 1);
+      STEIN_UNROLL
+      for (int j = 0; j < W; ++j) {
+        T* point = out + (W * i + j) * kGroup * kLine<T>;
+        store(point, line[j]);
+        __builtin_prefetch(point + 2 * kLine<T>, 1);
+      }
+    }
+  }
+}
+
+template <class T>
+using SourceFn = void (*)(const WinogradGeometry& q, const T* src, const TilePlace& p, const T* zeros, T* to);
+template <class T>
+inline constexpr SourceFn<T> kTransformSource[3][3] = {
+    {transform_source<T, 2, 2>, transform_source<T, 2, 3>, transform_source<T, 2, 4>},
+    {transform_source<T, 3, 2>, transform_source<T, 3, 3>, transform_source<T, 3, 4>},
+    {transform_source<T, 4, 2>, transform_source<T, 4, 3>, transform_source<T, 4, 4>}};
+
+}  // namespace stein::kernels::STEIN_UNIT
