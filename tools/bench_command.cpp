@@ -75,8 +75,10 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   integer(c, "--dilation", conv->dilation, "dilation")->needs(channels);
   integer(c, "--stride", conv->stride, "stride")->needs(channels);
   integer(c, "--steps", conv->steps, "runs that are timed, after one that is not");
+  integer(c, "--threads", conv->threads, "this many threads only (default: one, and all)")->default_str("");
+  c->add_flag("--accuracy", conv->accuracy, "errors against f64 instead of times");
   c->add_flag("--json", conv->json, kJson);
-  on(c, [conv] { return bench::conv(*conv); });
+  on(c, [conv] { return conv->accuracy ? bench::conv_accuracy(*conv) : bench::conv(*conv); });
 }
 
 }  // namespace stein::tools

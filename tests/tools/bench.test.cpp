@@ -93,7 +93,21 @@ TEST_CASE("stein bench trace, ops and conv print one object a line") {
     check_seconds(j, false);
   }
   CHECK(kernels.front().at("algorithm") == "gemm");
+  CHECK(kernels.front().at("chosen") == true);  // 4 channels
   CHECK(kernels.back().at("algorithm") == "winograd");
+  CHECK(kernels.back().at("chosen") == false);
+
+  auto threads = shape;
+  threads.insert(threads.end(), {"--threads", "1"});
+  CHECK(objects(run(dir, threads).out).size() == 6);
+  const auto errors = objects(
+      run(dir, {"bench", "conv", "--batch", "2", "--channels", "32", "--size", "14", "--accuracy", "--json"}).out);
+  REQUIRE(errors.size() == 6);
+  for (const auto& j : errors) {
+    const double largest = j.at("largest_error").get<double>(), rms = j.at("rms_error").get<double>();
+    CHECK((rms > 0 && rms < largest && largest < 1e-5));
+  }
+  CHECK(errors[1].at("algorithm") == "winograd");
 }
 
 TEST_CASE("stein bench refuses what it does not know") {
@@ -126,7 +140,8 @@ TEST_CASE("tools/bench/compare runs ours and the peers in turns and reports a mo
   const std::string compare = "'" STEIN_SOURCE_DIR "/tools/bench/compare' ";
   std::string out;
   CHECK(shell(dir, compare + "--list", out) == 0);
-  for (const char* what : {"train", "sample", "ssm", "trace", "ops"}) CHECK(out.find(what) != std::string::npos);
+  for (const char* what : {"train", "sample", "ssm", "trace", "ops", "conv"})
+    CHECK(out.find(what) != std::string::npos);
 
   // A peer that is 1000 seconds slow, by its own account, and never ends when compiled.
   write_file(dir / "python",

@@ -4,32 +4,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
-#include <memory>
-#include <new>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "ops/detail/conv_kernels.h"
+#include "ops/detail/conv_choice.h"
+#include "ops/images.h"
 #include "tensor/error.h"
 #include "tensor/simd.h"
 #include "tensor/thread_pool.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/conv_shapes.h"
 
 namespace stein::tools::bench {
 namespace {
 
 using namespace stein::kernels;
-
-struct Aligned {
-  struct Free {
-    void operator()(void* p) const { ::operator delete(p, std::align_val_t(64)); }
-  };
-  explicit Aligned(int64_t bytes) : memory(::operator new(static_cast<std::size_t>(bytes), std::align_val_t(64))) {}
-  void* get() const { return memory.get(); }
-  std::unique_ptr<void, Free> memory;
-};
 
 struct Case {
   ConvShape s;
@@ -48,28 +41,31 @@ struct Case {
   void run(ConvPass pass, bool winograd) {
     ConvPlan plan{};
     (winograd ? winograd_plan_f32() : conv_plan_f32())(s, pass, plan);
-    const Aligned packed(plan.packed_bytes);
-    (winograd ? winograd_pack_f32()
-              : conv_pack_f32())({s, pass, w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.get()});
+    const Scratch packed(plan.packed_bytes);
+    const int64_t filter_step = s.kh * s.kw;
+    parallel_for(plan.pack_items, 1, [&](int64_t begin, int64_t end) {
+      (winograd ? winograd_pack_f32() : conv_pack_f32())(
+          {s, pass, w.data(), s.c * filter_step, filter_step, s.kw, 1, packed.data(), begin, end});
+    });
     const bool forward = pass == ConvPass::kForward;
     parallel_for(plan.items, std::max<int64_t>(1, plan.items / 16), [&](int64_t begin, int64_t end) {
-      const Aligned scratch(plan.scratch_bytes);
-      (winograd ? winograd_run_f32() : conv_run_f32())({s, pass, forward ? x.data() : y.data(), packed.get(), nullptr,
-                                                        forward ? y.data() : x.data(), begin, end, scratch.get()});
+      const Scratch scratch(plan.scratch_bytes);
+      (winograd ? winograd_run_f32() : conv_run_f32())({s, pass, forward ? x.data() : y.data(), packed.data(), nullptr,
+                                                        forward ? y.data() : x.data(), begin, end, scratch.data()});
     });
   }
   void run_filter(bool winograd) {
     ConvFilterPlan plan{};
     (winograd ? winograd_filter_plan_f32() : conv_filter_plan_f32())(s, plan);
-    const Aligned partial(plan.partial_bytes);
+    const Scratch partial(plan.partial_bytes);
     parallel_for(plan.chunks, 1, [&](int64_t begin, int64_t end) {
-      const Aligned scratch(plan.scratch_bytes);
+      const Scratch scratch(plan.scratch_bytes);
       (winograd ? winograd_filter_run_f32()
-                : conv_filter_run_f32())({s, x.data(), y.data(), partial.get(), begin, end, scratch.get()});
+                : conv_filter_run_f32())({s, x.data(), y.data(), partial.data(), begin, end, scratch.data()});
     });
     parallel_for(s.o, 32, [&](int64_t begin, int64_t end) {
       (winograd ? winograd_filter_finish_f32() : conv_filter_finish_f32())(
-          {s, partial.get(), w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, begin, end});
+          {s, partial.data(), w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, begin, end});
     });
   }
 };
@@ -85,66 +81,73 @@ Times measured(std::int64_t repetitions, const Body& body) {
   return summary(std::move(seconds));
 }
 
-struct Row {
-  std::int64_t n, c, size, o, k, dilation, stride;
-
-  ConvShape shape() const {
-    const std::int64_t pad = dilation * (k - 1) / 2, out = (size + 2 * pad - dilation * (k - 1) - 1) / stride + 1;
-    if (size + 2 * pad < dilation * (k - 1) + 1)
-      fail("bench conv", "an image that the kernel fits into", "size " + std::to_string(size));
-    return {n, c, size, size, o, out, out, k, k, stride, stride, pad, pad, dilation, dilation, 1};
-  }
-};
-
-std::vector<Row> rows_of(const ConvArgs& a) {
-  if (a.channels > 0)
-    return {{a.batch, a.channels, a.size, a.out > 0 ? a.out : a.channels, a.kernel, a.dilation, a.stride}};
-  const std::int64_t n = a.batch;
-  return {
-      {n, 16, 28, 16, 3, 1, 1},   {n, 32, 28, 32, 3, 1, 1},   {n, 64, 28, 64, 3, 1, 1},   {n, 32, 14, 32, 3, 1, 1},
-      {n, 32, 14, 32, 3, 2, 1},   {n, 64, 14, 64, 3, 1, 1},   {n, 128, 14, 128, 3, 1, 1}, {n, 128, 14, 128, 3, 2, 1},
-      {n, 128, 14, 128, 3, 4, 1}, {n, 128, 32, 128, 3, 1, 1}, {n, 1, 28, 64, 3, 1, 1},    {n, 64, 28, 1, 3, 1, 1},
-      {n, 3, 32, 128, 3, 1, 1},   {n, 128, 32, 3, 3, 1, 1},   {n, 64, 28, 128, 1, 1, 1},  {n, 64, 28, 64, 3, 1, 2}};
-}
-
 }  // namespace
+
+std::vector<ConvShape> conv_shapes(const ConvArgs& a) {
+  const auto shape = [&](int64_t c, int64_t size, int64_t o, int64_t k, int64_t dilation, int64_t stride) -> ConvShape {
+    const int64_t pad = dilation * (k - 1) / 2, left = size + 2 * pad - dilation * (k - 1) - 1;
+    if (left < 0) fail("bench conv", "an image that the kernel fits into", "size " + std::to_string(size));
+    const int64_t out = left / stride + 1;
+    return {a.batch, c, size, size, o, out, out, k, k, stride, stride, pad, pad, dilation, dilation, 1};
+  };
+  if (a.channels > 0)
+    return {shape(a.channels, a.size, a.out > 0 ? a.out : a.channels, a.kernel, a.dilation, a.stride)};
+  std::vector<ConvShape> shapes;
+  for (const int64_t dilation : {1, 2, 4})
+    for (const auto& [c, size] : {std::pair{64, 28}, {128, 14}, {16, 28}, {32, 14}})
+      shapes.push_back(shape(c, size, c, 3, dilation, 1));
+  for (const auto& [c, size, o] : {std::array{32, 28, 32},
+                                   {128, 32, 128},
+                                   {64, 7, 64},
+                                   {8, 28, 8},
+                                   {1, 28, 64},
+                                   {64, 28, 1},
+                                   {3, 32, 128},
+                                   {128, 32, 3}})
+    shapes.push_back(shape(c, size, o, 3, 1, 1));
+  shapes.push_back(shape(64, 28, 128, 1, 1, 1));
+  shapes.push_back(shape(64, 28, 64, 3, 1, 2));
+  return shapes;
+}
 
 int conv(const ConvArgs& args) {
   constexpr const char* kPasses[] = {"forward", "input", "filter"};
-  const int all = num_threads();
+  const int all = use_threads(args.threads);
   if (!args.json) {
-    fmt::print("SIMD {}; GFLOP/s with 1 thread | {} threads, median of {}\n", name_of(simd_level()), all, args.steps);
+    fmt::print("SIMD {}; GFLOP/s with 1 thread | {} threads, median of {}; * is what conv2d takes\n",
+               name_of(simd_level()), all, args.steps);
     fmt::print("{:>40} {:>17} {:>17} {:>17}\n", "batch channels size out kernel dil stride", kPasses[0], kPasses[1],
                kPasses[2]);
   }
-  for (const Row& r : rows_of(args)) {
-    Case c(r.shape());
+  for (const ConvShape& r : conv_shapes(args)) {
+    Case c(r);
     for (const bool winograd : {false, true}) {
       if (winograd && !winograd_applies(c.s)) continue;
       if (!args.json)
         fmt::print("{:>40}",
-                   winograd ? "winograd"
-                            : fmt::format("{} {} {} {} {} {} {}", r.n, r.c, r.size, r.o, r.k, r.dilation, r.stride));
+                   winograd ? (winograd_pays(c.s) ? "winograd*" : "winograd")
+                            : fmt::format("{} {} {} {} {} {} {}", r.n, r.c, r.h, r.o, r.kh, r.dilation_h, r.stride_h));
       for (int pass = 0; pass < 3; ++pass) {
         double speed[2] = {};
-        for (const int threads : all == 1 ? std::vector<int>{1} : std::vector<int>{1, all}) {
+        for (const int threads : all == 1 || args.threads > 0 ? std::vector<int>{all} : std::vector<int>{1, all}) {
           set_num_threads(threads);
           const Times t = measured(args.steps, [&] {
             pass == 2 ? c.run_filter(winograd) : c.run(pass == 0 ? ConvPass::kForward : ConvPass::kInput, winograd);
           });
           speed[threads == 1 ? 0 : 1] = c.flops() / t.median * 1e-9;
-          if (threads == 1 && all == 1) speed[1] = speed[0];
+          if (threads == all) speed[1] = c.flops() / t.median * 1e-9;
           if (!args.json) continue;
           const nlohmann::ordered_json j{{"what", "conv"},
                                          {"pass", kPasses[pass]},
                                          {"algorithm", winograd ? "winograd" : "gemm"},
+                                         {"chosen", winograd == winograd_pays(c.s)},
                                          {"batch", r.n},
                                          {"channels", r.c},
-                                         {"size", r.size},
+                                         {"size", r.h},
                                          {"out", r.o},
-                                         {"kernel", r.k},
-                                         {"dilation", r.dilation},
-                                         {"stride", r.stride},
+                                         {"kernel", r.kh},
+                                         {"dilation", r.dilation_h},
+                                         {"stride", r.stride_h},
                                          {"threads", threads},
                                          {"seconds_min", t.min},
                                          {"seconds_median", t.median},
