@@ -36,6 +36,7 @@ struct ModelArgs {
   std::int64_t channels = 1, ngf = 8, levels = 10;
   std::vector<std::int64_t> sizes;
   std::string activation = "softplus";
+  bool fast = false;  // convolutions in f32 may take winograd, as in training
 };
 
 struct ScoreArgs {

@@ -57,7 +57,7 @@ Tensor ncsn_loss(const LossArgs& args, const Model& m, const Tensor& clean, cons
 }  // namespace
 
 int score(ScoreArgs args) {
-  const ExactConvolution exact;
+  const ExactConvolution exact(!args.model.fast);
   const Model m = load_model(args.model);
   const Tensor x = read_array(args.input, m.dtype);
   if (x.rank() < 1) fail("score", "an input (B, ...)", describe(x));
@@ -76,7 +76,7 @@ int score(ScoreArgs args) {
 }
 
 int loss(LossArgs args) {
-  const ExactConvolution exact;
+  const ExactConvolution exact(!args.model.fast);
   const Model m = load_model(args.model);
   if (!args.model.run.empty()) {
     const smld::TrainConfig c = smld::read_config(args.model.run);

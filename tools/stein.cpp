@@ -54,6 +54,8 @@ void add_model_options(CLI::App& c, ModelArgs& m, const std::vector<std::string>
   c.add_option("--dtype", m.dtype, "dtype of the computation; files are converted")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->capture_default_str();
+  c.add_flag("--fast", m.fast,
+             "f32: convolutions by Winograd where it is faster, as in training (docs/convolutions.md)");
   c.add_option("--channels", m.channels, "ncsn: channels of the images")->capture_default_str();
   c.add_option("--ngf", m.ngf, "ncsn: base number of feature maps")->capture_default_str();
   c.add_option("--levels", m.levels, "ncsn: noise levels")->capture_default_str();

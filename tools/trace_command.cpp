@@ -14,7 +14,7 @@
 namespace stein::tools {
 
 int trace(TraceArgs args) {
-  const ExactConvolution exact;
+  const ExactConvolution exact(!args.model.fast);
   if (args.out.empty() && !args.explain) fail("trace", "--out FILE, --explain, or both", "neither");
   const Model m = load_model(args.model);
   const Tensor x = read_array(args.input, m.dtype);

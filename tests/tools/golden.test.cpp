@@ -2,7 +2,9 @@
 // `stein score` and `stein loss` give PyTorch's numbers (tests/data/golden) through files and options alone.
 #include <nlohmann/json.hpp>
 
+#include "nn/ncsn.h"
 #include "tensor/npy.h"
+#include "tensor/random.h"
 #include "tests/nn/support.h"
 #include "tests/tools/program.h"
 
@@ -66,6 +68,36 @@ TEST_CASE("the program's NCSN scores, losses and gradients are PyTorch's", "[slo
       }
     }
   }
+}
+
+TEST_CASE("stein score, loss and trace convolve exactly unless told --fast") {
+  Generator generator(3);
+  const nn::NCSN network({1, 16, 2}, generator);
+  TempDir dir;
+  save_safetensors(dir / "w.safetensors", network.state_dict());
+  save_npy(dir / "x.npy", randn({4, 1, 16, 16}, generator));
+  save_npy(dir / "y.npy", zeros({4}, i64));
+  save_npy(dir / "z.npy", randn({4, 1, 16, 16}, generator));
+  const Args model{"--ngf",   "16",          "--levels", "2",          "--weights", dir / "w.safetensors",
+                   "--input", dir / "x.npy", "--level",  dir / "y.npy"};
+  const auto by = [&](const Args& command, const std::string& file, const Args& more) {
+    const auto r = run(dir, command + model + more);
+    INFO(r.err);
+    REQUIRE(r.code == 0);
+    return file == "g" ? load_safetensors(dir / file).begin()->second : load_npy(dir / file);
+  };
+  const auto check = [&](const Args& command, const std::string& file) {
+    const Tensor exact = by(command, file, {}), fast = by(command, file, {"--fast"}),
+                 f64s = by(command, file, {"--dtype", "f64"});
+    INFO(command.front());
+    CHECK(error(exact.to(f64), f64s, largest(f64s)) <= 1e-5);
+    CHECK(error(fast.to(f64), f64s, largest(f64s)) <= 1e-4);
+    CHECK_FALSE(equal(exact, fast));
+    CHECK(equal(by(command, file, {"--dtype", "f64", "--fast"}), f64s));
+  };
+  check({"score", "--out", dir / "s.npy"}, "s.npy");
+  check({"loss", "dsm", "--noise", dir / "z.npy", "--grads", dir / "g"}, "g");
+  check({"trace", "--method", "hutchinson", "--out", dir / "t.npy"}, "t.npy");
 }
 
 TEST_CASE("the program's MLP losses are PyTorch's for every activation") {
