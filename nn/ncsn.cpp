@@ -72,7 +72,8 @@ struct Residual : Module {
       : conv1(add("conv1", conv(in, down ? in : out, b, 3, dilation))),
         normalize2(add("normalize2", Norm(down ? in : out, b))),
         conv2(down && dilation == 1 ? last(add("conv2", MeanPool(in, out, 3, b)))
-                                    : last(add("conv2", conv(down ? in : out, out, b, 3, dilation)), dilation)),
+              : down || in != out   ? last(add("conv2", conv(down ? in : out, out, b, 3, dilation)))
+                                    : last_with_input(add("conv2", conv(out, out, b, 3, dilation)), dilation)),
         shortcut(down && dilation == 1 ? layer("shortcut", MeanPool(in, out, 1, b))
                  : down || in != out   ? layer("shortcut", conv(in, out, b, 3, dilation))
                                        : [](const Tensor& x) { return x; }),
@@ -86,10 +87,11 @@ struct Residual : Module {
   Layer layer(const char* name, const M& module) {
     return add(name, module);
   }
-  static LastLayer last(const MeanPool& pool) {
-    return [pool](const Tensor& x, const Tensor& skip) { return pool(x) + skip; };
+  static LastLayer last(const Layer& inner) {
+    return [inner](const Tensor& x, const Tensor& skip) { return inner(x) + skip; };
   }
-  static LastLayer last(const Conv2d& conv, std::int64_t dilation) {
+  /// For a skip that normalize1 keeps anyway: conv2d_add keeps it, too.
+  static LastLayer last_with_input(const Conv2d& conv, std::int64_t dilation) {
     return [conv, dilation](const Tensor& x, const Tensor& skip) { return conv_add(conv, x, skip, dilation); };
   }
   Conv2d conv1;
@@ -146,9 +148,7 @@ struct CRP : Module {
   Tensor operator()(const Tensor& x, const Tensor& y) const {
     Tensor sum = elu(x), path = sum;
     for (std::size_t i = 0; i < convs.size(); ++i) {
-      const Tensor means = avg_pool2d(norms[i](path, y), {.kernel = 5, .stride = 1, .padding = 2});
-      if (i + 1 == convs.size()) return conv_add(convs[i], means, sum);
-      path = convs[i](means);
+      path = convs[i](avg_pool2d(norms[i](path, y), {.kernel = 5, .stride = 1, .padding = 2}));
       sum = path + sum;
     }
     return sum;

@@ -211,7 +211,8 @@ struct InstanceNormPlus {
     return {kElu ? elu(y) : y, mu, r};
   }
 
-  Tensors vjp_all(Cot<0> g, Cot<1> gmu, Cot<2> gr, In<0> x, In<1> rows, Out<1> mu, Out<2> r, Out<0> y) const {
+  Tensors vjp_all(Cot<0> g, Cot<1> gmu, Cot<2> gr, In<0> x, In<1> rows, Out<1> mu, Out<2> r,
+                  Out<(kElu ? 0 : 1)> y) const {
     Tensors in{g, gmu, gr, x, rows, mu, r};
     if (kElu) in.push_back(y);
     return InstanceNormPlusBackward<kElu>{eps}(in);
