@@ -81,7 +81,8 @@ TEST_CASE("bad options and files end with a message and a code that is not 0") {
   };
   const Case cases[] = {
       {{"dance"},
-       "stein: no command dance; one of train, sample, score, loss, trace, lab, bench, info, gradcheck, inspect"},
+       "stein: no command dance; one of train, sample, score, loss, trace, graph, lab, bench, info, gradcheck, "
+       "inspect"},
       {{"train", "--preset", "huge", "--out", dir / "r"},
        "[preset] expected one of tiny, quickstart, mnist, cifar10; got 'huge'"},
       {{"train", "--preset", "quick", "--out", dir / "r"}, "got 'quick'; did you mean quickstart?"},
