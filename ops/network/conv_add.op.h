@@ -14,6 +14,8 @@ struct Conv2dAdd {
 
   Tensor forward(const Tensors& in) const {
     Tensor y = conv2d(in[0], in[1], bias_of(in), options);
+    if (in[2].shape() != y.shape())
+      fail(name, "skip of the convolution's shape " + to_string(y.shape()), describe(in[2]));
     return detail::engine_add_to(y, in[2]) ? y : y + in[2];
   }
   Tensor composite(std::span<const Tensor> in) const { return conv2d(in[0], in[1], bias_of(in), options) + in[2]; }

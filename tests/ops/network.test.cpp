@@ -2,6 +2,7 @@
 // Network ops: shapes that do not fit are errors, and rank 0 is taken wherever a vector is.
 #include <catch2/catch.hpp>
 
+#include "ops/conv_add.h"
 #include "ops/ops.h"
 
 using namespace stein;
@@ -13,6 +14,8 @@ TEST_CASE("bias and weight of another shape or dtype are errors, not broadcast")
                     "[conv_transpose2d] expected a bias f32 (1,); got f64 (1,)");
   CHECK(conv_transpose2d(image, w, ones({2}), {.groups = 2}).shape() == Shape{1, 2, 5, 5});
   CHECK_THROWS_WITH(conv2d(image, ones({4, 2, 3, 3}), ones({1})), "[conv2d] expected a bias f32 (4,); got f32 (1,)");
+  CHECK_THROWS_WITH(conv2d_add(ones({1, 2, 3, 3}), ones({4, 2, 3, 3}), Tensor(), ones({1, 4, 5, 5})),
+                    "[conv2d_add] expected skip of the convolution's shape (1, 4, 1, 1); got f32 (1, 4, 5, 5)");
   CHECK_THROWS_WITH(layer_norm(x, 1, ones({3, 1, 5})), "[layer_norm] expected a weight f32 (5,); got f32 (3, 1, 5)");
   CHECK_THROWS_WITH(layer_norm(x, 2, {}, ones({5})), "[layer_norm] expected a bias f32 (2, 5); got f32 (5,)");
   CHECK_THROWS_WITH(group_norm(image, 1, ones({1})), "[group_norm] expected a weight f32 (2,); got f32 (1,)");
