@@ -2,6 +2,7 @@
 // `stein graph`: what is recorded when something is computed and differentiated, as text, DOT, JSON, a drawing or a page.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -9,6 +10,7 @@
 #include "autograd/grad.h"
 #include "ops/ops.h"
 #include "smld/trace_picture.h"
+#include "tensor/detail/names.h"
 #include "tools/graph_subject.h"
 
 namespace stein::tools {
@@ -70,7 +72,13 @@ std::string title(const GraphArgs& a) {
 int trace_plan(GraphArgs& args, const std::string& form, const Shapes& shapes, Generator& generator) {
   if (form != "svg" && form != "txt") fail("graph", "--out FILE.svg or .txt for a plan", args.out);
   const Network n = network(args.model, shapes, generator);
-  write(args.out, form == "svg" ? smld::trace_picture(n.s, n.x.detach()) : smld::explain_trace(n.s, n.x.detach()));
+  const std::string plan =
+      form == "svg" ? smld::trace_picture(n.s, n.x.detach()) : smld::explain_trace(n.s, n.x.detach());
+  if (args.out.empty()) {
+    std::fputs(plan.c_str(), stdout);
+    return 0;
+  }
+  write(args.out, plan);
   fmt::print("{}: how the trace of {}'s Jacobian is contracted\n", args.out, args.model.model);
   return 0;
 }
@@ -85,8 +93,9 @@ int graph(GraphArgs args) {
     fail("graph", "--out with .html, .svg, .dot, .json or .txt", args.out);
   const Shapes shapes = read_shapes(args.shapes);
   Generator generator(args.seed);
-  const auto is_network = [](const std::string& name) {
-    return name == "mlp" || name == "energy" || name == "ncsn" || name == "unet";
+  const std::vector<std::string> networks{"mlp", "energy", "ncsn", "unet"};
+  const auto is_network = [&](const std::string& name) {
+    return std::find(networks.begin(), networks.end(), name) != networks.end();
   };
   const auto colon = args.what.find(':');
   const std::string before = args.what.substr(0, colon),
@@ -107,6 +116,9 @@ int graph(GraphArgs args) {
     subject = network_subject(network(args.model, shapes, generator));
   } else {
     subject = expression(args.what, shapes, generator);
+    if (!subject.variables.empty() && subject.variables[0].first == args.what)  // a variable by itself has no graph
+      fail("graph", "an expression that computes something, or one of the networks mlp, energy, ncsn, unet", args.what,
+           stein::detail::did_you_mean(args.what, networks));
   }
   if (args.measure) record(subject, args.order);  // caches filled, threads started
   const GraphRecording recording;

@@ -77,7 +77,7 @@ class Parser {
 
   void sum() {
     constexpr int kDeep = 200;
-    if (++depth_ > kDeep) wrong("at most " + std::to_string(kDeep) + " parentheses inside each other");
+    if (++sums_ > kDeep + 1) wrong("at most " + std::to_string(kDeep) + " parentheses inside each other");
     product();
     for (;;) {
       if (take('+'))
@@ -87,7 +87,7 @@ class Parser {
       else
         break;
     }
-    --depth_;
+    --sums_;
   }
   void product() {
     signed_power();
@@ -171,7 +171,7 @@ class Parser {
   const Shapes& shapes_;
   Generator& generator_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  int sums_ = 0, depth_ = 0;  // inside each other: parentheses; signs and powers
 };
 
 }  // namespace

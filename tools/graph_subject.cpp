@@ -5,6 +5,7 @@
 #include "nn/module.h"
 #include "ops/ops.h"
 #include "smld/objectives.h"
+#include "tensor/detail/names.h"
 #include "tools/model.h"
 
 namespace stein::tools {
@@ -47,9 +48,9 @@ Subject network_subject(const Network& n) {
 Subject loss_subject(const std::string& name, const Network& n, Generator& generator) {
   const auto at = losses().find(name);
   if (at == losses().end()) {
-    std::string names;
-    for (const auto& [known, any] : losses()) names += (names.empty() ? "" : ", ") + known;
-    fail("graph", "a loss of " + names, name);
+    std::vector<std::string> names;
+    for (const auto& [known, any] : losses()) names.push_back(known);
+    stein::detail::fail_name("graph", name, names);
   }
   const auto model = smld::unconditional(n.s);
   return {[=, loss = at->second, &generator] { return loss(model, n.x.detach(), generator).value; },

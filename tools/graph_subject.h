@@ -37,7 +37,7 @@ struct Network {
 };
 Network network(ModelArgs args, const Shapes& shapes, Generator& generator);
 Subject network_subject(const Network& network);
-/// "dsm", "ssm", ...; see loss_names().
+/// "dsm", "ssm", ... Throws Error, which lists the names, for another one.
 Subject loss_subject(const std::string& name, const Network& network, Generator& generator);
 
 }  // namespace stein::tools

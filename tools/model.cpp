@@ -57,6 +57,7 @@ Model load_model(ModelArgs& args) {
     m.score = [run](const Tensor& x, const Tensor& y) { return run->network(x, y); };
     args.model = "ncsn";
     args.levels = run->config.levels;
+    args.channels = run->config.channels;
     return m;
   }
   if (args.weights.empty()) fail("model", "--weights FILE or --run DIR", "neither");

@@ -19,8 +19,8 @@ struct Model {
 
 /// The network that the options name, with the weights it starts from; also "unet", whose level is a time (B). Throws Error.
 Model new_model(const ModelArgs& args, Generator& generator);
-/// Builds the network and loads its weights, converted to the dtype; of a run folder its network, and args.levels becomes
-/// the run's. Throws Error.
+/// Builds the network and loads its weights, converted to the dtype; of a run folder its network, and args.levels and
+/// args.channels become the run's. Throws Error.
 Model load_model(ModelArgs& args);
 
 /// An .npy file as a tensor of `dtype`.

@@ -2,6 +2,9 @@
 // `stein graph` through the program. Its page is tested in a browser: graph_page.py.
 #include <nlohmann/json.hpp>
 
+#include "ops/ops.h"
+#include "tensor/npy.h"
+#include "tensor/random.h"
 #include "tests/support/xml.h"
 #include "tests/tools/program.h"
 
@@ -122,7 +125,22 @@ TEST_CASE("stein graph: the plan of an exact trace as a picture") {
   CHECK(read_file(text).find("quadratic form after 1 shared product") != std::string::npos);
   REQUIRE(g.graph({"trace:unet", "--out", svg}).code == 0);
   CHECK(read_file(svg).find("No sum of chains: ") != std::string::npos);
+  CHECK(g.graph({"trace:mlp", "--sizes", "6,32,32,6", "--shape", "x=64,6"}).out == read_file(text));
   CHECK(g.graph({"trace:mlp", "--out", g.dir / "t.dot"}).code == 1);
+}
+
+TEST_CASE("stein graph: the network of a run of colour images") {
+  const Graph g;
+  stein::Generator generator(1);
+  stein::save_npy(g.dir / "images.npy", stein::uniform({20, 3, 8, 8}, generator));
+  const auto trained = run(g.dir, {"train", "--preset", "tiny", "--data", g.dir / "images.npy", "--steps", "1", "--out",
+                                   g.dir / "run", "--quiet"});
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  const Json j = g.json({"ncsn", "--run", g.dir / "run", "--order", "0"});
+  for (const auto& n : j["nodes"])
+    if (n["name"] == "x") CHECK(n["outputs"][0]["shape"] == std::vector<int>{2, 3, 8, 8});
+  CHECK(j["nodes"].size() > 100);
 }
 
 TEST_CASE("stein graph: says what is wrong") {
@@ -147,5 +165,11 @@ TEST_CASE("stein graph: says what is wrong") {
   CHECK(error({"loss:foo"}).find("ssm-vr") != std::string::npos);
   CHECK(error({"lss:dsm"}).find("loss:NAME") != std::string::npos);
   CHECK(error({std::string(3000, '(') + "x"}).find("inside each other") != std::string::npos);
+  CHECK(error({"nscn"}).find("got nscn; did you mean ncsn?") != std::string::npos);
+  CHECK(error({"x"}).find("an expression that computes something") != std::string::npos);
+  CHECK(error({"loss:sm-vr"}).find("did you mean ssm-vr?") != std::string::npos);
   CHECK(g.graph({"tanh(x)", "--order", "-1"}).code == 2);
+  const auto nested = [](std::size_t n) { return std::string(n, '(') + "2*x" + std::string(n, ')'); };
+  CHECK(g.graph({nested(200)}).code == 0);
+  CHECK(error({nested(201)}).find("at most 200 parentheses") != std::string::npos);
 }
