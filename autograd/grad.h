@@ -9,6 +9,7 @@
 
 namespace stein {
 
+/// What grad() is asked for.
 struct GradOptions {
   /// One per output, each of shape lead axes + output shape, where `batched` says how many lead axes. May be left out
   /// (empty, or an undefined entry) for outputs with one element: 1.

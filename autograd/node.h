@@ -15,23 +15,25 @@ class Node;
 
 /// Output `output` of `node`; a null node stands for a constant.
 struct Edge {
-  Ref<Node> node;
-  int output = 0;
+  Ref<Node> node;  ///< null for a constant
+  int output = 0;  ///< which of its results
 };
+/// Where t comes from; a null node for a constant.
 Edge edge_of(const Tensor& t);
 
 /// A short array whose length is fixed when the node is made; up to N entries stand inside the node.
 template <class T, int N>
 class NodeArray {
  public:
+  /// `count` default-made entries.
   explicit NodeArray(int count) : count_(count), heap_(count > N ? new T[static_cast<std::size_t>(count)] : nullptr) {}
-  T& operator[](int i) { return begin()[i]; }
-  const T& operator[](int i) const { return begin()[i]; }
-  int size() const { return count_; }
-  T* begin() { return heap_ ? heap_.get() : inline_; }
-  T* end() { return begin() + count_; }
-  const T* begin() const { return heap_ ? heap_.get() : inline_; }
-  const T* end() const { return begin() + count_; }
+  T& operator[](int i) { return begin()[i]; }                       ///< not checked
+  const T& operator[](int i) const { return begin()[i]; }           ///< not checked
+  int size() const { return count_; }                               ///< number of entries
+  T* begin() { return heap_ ? heap_.get() : inline_; }              ///< first entry
+  T* end() { return begin() + count_; }                             ///< behind the last
+  const T* begin() const { return heap_ ? heap_.get() : inline_; }  ///< first entry
+  const T* end() const { return begin() + count_; }                 ///< behind the last
 
  private:
   int count_;
@@ -48,18 +50,20 @@ class Node final : public GraphNode {
  public:
   STEIN_SMALL_OBJECT
 
+  /// What is known of an input.
   struct Input {
-    Edge edge;
-    Tensor kept;  // with its history; undefined when no rule needs the elements
-    std::uint32_t version = 0;
-    DType dtype = f32;
-    Shape shape;
+    Edge edge;                  ///< where it comes from
+    Tensor kept;                ///< with its history; undefined when no rule needs the elements
+    std::uint32_t version = 0;  ///< of the kept storage when it was kept
+    DType dtype = f32;          ///< of the input
+    Shape shape;                ///< of the input
   };
+  /// What is known of an output.
   struct Output {
-    Tensor kept;  // without history
-    std::uint32_t version = 0;
-    DType dtype = f32;
-    Shape shape;
+    Tensor kept;                ///< without history
+    std::uint32_t version = 0;  ///< of the kept storage when it was kept
+    DType dtype = f32;          ///< of the output
+    Shape shape;                ///< of the output
   };
 
   /// Records `op`; what it keeps follows from the rules of those inputs that require a gradient.
@@ -68,8 +72,8 @@ class Node final : public GraphNode {
   explicit Node(const Tensor& t);
   ~Node() override;
 
-  bool is_leaf() const { return !op; }
-  const char* name() const { return op ? op->name() : "leaf"; }
+  bool is_leaf() const { return !op; }                           ///< no op
+  const char* name() const { return op ? op->name() : "leaf"; }  ///< the op's, or "leaf"
 
   /// Kept input or output k, checked: throws Error when it was freed by an earlier walk or overwritten since.
   Tensor input(int k) const;
@@ -78,13 +82,13 @@ class Node final : public GraphNode {
   /// Drops what was kept; the graph's shape stays.
   void free_kept();
 
-  const std::uint64_t id;
-  const int order;   // 0: made by the user's forward pass; n: by differentiating n times
-  const int module;  // for profiles: detail::current_module when it was made
-  const Ref<const Op> op;
-  NodeArray<Input, 2> inputs;
-  NodeArray<Output, 1> outputs;
-  Tensor grad;  // of a leaf: what backward() has accumulated, without history
+  const std::uint64_t id;        ///< numbered as made, in the process
+  const int order;               ///< 0: made by the user's forward pass; n: by differentiating n times
+  const int module;              ///< for profiles: the module in which it was made
+  const Ref<const Op> op;        ///< null for a leaf
+  NodeArray<Input, 2> inputs;    ///< in the order of the call
+  NodeArray<Output, 1> outputs;  ///< in the order of the results
+  Tensor grad;                   ///< of a leaf: what backward() has accumulated, without history
 
  private:
   void destroy() const override;

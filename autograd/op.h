@@ -20,24 +20,27 @@ enum class Kind : std::uint8_t {
   fused,        ///< a kernel beside its composite definition, which is differentiated
   general,      ///< the VJP is transposed
 };
+/// "elementwise", "linear", "bilinear", "fused" or "general".
 const char* name_of(Kind kind);
 
 /// Which inputs and outputs (bit k) the rule of one input reads.
 struct Needs {
-  std::uint64_t inputs = 0, outputs = 0;
+  std::uint64_t inputs = 0;   ///< inputs read
+  std::uint64_t outputs = 0;  ///< outputs read
 };
 
 /// Bit of input or output k in such a set; from 63 on they share one.
 constexpr std::uint64_t bit(int k) { return std::uint64_t{1} << (k < 63 ? k : 63); }
 
+/// An op with its attributes, as the engine sees it; rule.h makes one from a struct of rules.
 class Op : public Counted {
  public:
   ~Op() override = default;
-  virtual const char* name() const = 0;
-  virtual Kind kind() const = 0;
+  virtual const char* name() const = 0;  ///< for errors, graphs and profiles
+  virtual Kind kind() const = 0;         ///< how its tangent is found
   /// True: rules accept cotangents with leading axes. False: the engine calls them in a loop.
   virtual bool batched() const = 0;
-  virtual Needs needs(int input) const = 0;
+  virtual Needs needs(int input) const = 0;  ///< what the rule of that input reads
 
   /// Vector-Jacobian products for the inputs in `wanted` (bit k), in the order of the inputs, undefined for the others.
   /// `cotangents` has one entry per output (undefined: zero), each of shape lead axes + output shape; results have

@@ -21,19 +21,22 @@ namespace stein {
 /// that of the ops it calls. What an op spreads over several threads counts from its begin to its end. To be ended in the thread that made it.
 class Profile {
  public:
+  /// Calls of one op in one module and order, summed.
   struct Row {
-    std::string module, op;  // module: dotted path of the scopes, empty outside of all
-    int order = 0;           // 0 forward, 1 backward, 2 double backward, ...
-    std::int64_t calls = 0;
-    std::int64_t bytes = 0;  // of the elements that went in and came out; 0 for views
-    double seconds = 0;
+    std::string module;      ///< dotted path of the scopes, empty outside of all
+    std::string op;          ///< its name
+    int order = 0;           ///< 0 forward, 1 backward, 2 double backward, ...
+    std::int64_t calls = 0;  ///< how often
+    std::int64_t bytes = 0;  ///< of the elements that went in and came out; 0 for views
+    double seconds = 0;      ///< of its own, summed
   };
   /// One call, in seconds since the profile began.
   struct Event {
-    const char* op;
-    int module;  // see module_name
-    int order;
-    double begin, end;
+    const char* op;  ///< its name
+    int module;      ///< see module_name
+    int order;       ///< 0 forward, 1 backward, 2 double backward, ...
+    double begin;    ///< seconds
+    double end;      ///< seconds
   };
 
   /// Throws Error when another profile counts in this thread.
@@ -42,6 +45,7 @@ class Profile {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
+  /// Counts no further. May be called twice.
   void stop();
   /// From the making to stop(), or to now.
   double seconds() const;
@@ -49,9 +53,10 @@ class Profile {
   std::vector<Row> rows() const;
   /// The first calls, in the order in which they ended; later ones are only summed up.
   const std::vector<Event>& events() const;
-  static constexpr std::size_t kMaxEvents = 200000;
-  static std::string module_name(int module);
+  static constexpr std::size_t kMaxEvents = 200000;  ///< as many are kept
+  static std::string module_name(int module);        ///< dotted path; "" for 0, outside of all
 
+  /// What ops write to.
   struct Recorder;
 
  private:
@@ -102,6 +107,7 @@ class TimedOp {
 /// While alive, ops of this thread belong to module `name` inside the module around it: `ProfileScope scope("res1.0");`.
 class ProfileScope {
  public:
+  /// Inside the one around it.
   explicit ProfileScope(std::string_view name) : guard_(detail::recorder ? inside(name) : detail::current_module) {}
 
  private:

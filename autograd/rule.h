@@ -35,24 +35,27 @@ namespace stein {
 /// Cotangent of output j.
 template <int j>
 struct Cot : Tensor {
-  int lead = 0;  // number of leading batch axes
+  int lead = 0;  ///< number of leading batch axes
   /// Lead axes followed by `core`.
   Shape like(const Shape& core) const { return shape().slice(0, lead) + core; }
 };
-using G = Cot<0>;
+using G = Cot<0>;  ///< cotangent of the only output
+/// Input k, whose elements the rule reads: it is kept.
 template <int k>
 struct In : Tensor {};
+/// Output k, whose elements the rule reads: it is kept.
 template <int k>
 struct Out : Tensor {};
+/// Of input k only shape and dtype, which cost nothing to keep.
 template <int k>
 struct Like {
-  Shape shape;
-  DType dtype;
+  Shape shape;  ///< of input k
+  DType dtype;  ///< of input k
 };
 /// The inputs whose derivative is asked for, as bits.
 struct Wanted {
-  std::uint64_t bits;
-  bool operator()(int k) const { return bits & bit(k); }
+  std::uint64_t bits;                                     ///< bit k: input k
+  bool operator()(int k) const { return bits & bit(k); }  ///< whether input k's is
 };
 
 /// Ops whose forward, kernels and tangent follow from a functor on scalars; see ops/elementwise.h.
@@ -206,16 +209,18 @@ auto run(const T& op, const I&... inputs) -> decltype(op.forward(inputs...)) {
   return op.forward(inputs...);
 }
 
+/// The Op that a struct of rules T amounts to.
 template <class T>
 class OpOf final : public Op {
  public:
-  explicit OpOf(T op) : op_(std::move(op)) {}
-  const T& value() const { return op_; }
+  explicit OpOf(T op) : op_(std::move(op)) {}  ///< attributes included
+  const T& value() const { return op_; }       ///< the struct
 
-  const char* name() const override { return T::name; }
-  Kind kind() const override { return detail::kind_of<T>(); }
+  const char* name() const override { return T::name; }        ///< T::name
+  Kind kind() const override { return detail::kind_of<T>(); }  ///< T::kind, or what follows from T's base
   bool batched() const override { return detail::is_batched<T>(); }
 
+  /// From the types of the rule's parameters.
   Needs needs(int input) const override {
     if constexpr (kHasAll && !detail::HasComposite<T>)
       return detail::RuleTraits<All>::needs;

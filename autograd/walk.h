@@ -11,6 +11,7 @@
 
 namespace stein {
 
+/// The nodes between tensors and what they were made from, in the order of their making.
 class Walk {
  public:
   /// All nodes from which `from` was made and which depend on an edge of `wanted`; none when `wanted` is empty.
@@ -22,7 +23,7 @@ class Walk {
 
   /// Number of nodes; node(0) is the oldest, so inputs come before their users.
   int size() const { return static_cast<int>(nodes_.size()); }
-  Node& node(int i) const { return *nodes_[static_cast<std::size_t>(i)]; }
+  Node& node(int i) const { return *nodes_[static_cast<std::size_t>(i)]; }  ///< from 0, the oldest
   /// True when node i is wanted itself or depends on a wanted one.
   bool reaches(int i) const { return reaches_[static_cast<std::size_t>(i)]; }
   /// True when node i has nothing behind it in this walk: a leaf, or older than `stop`.
@@ -37,8 +38,8 @@ class Walk {
   int input_slot(int i, int k) const {
     return input_slot_[static_cast<std::size_t>(first_input_[static_cast<std::size_t>(i)] + k)];
   }
-  int first_slot(int i) const { return first_slot_[static_cast<std::size_t>(i)]; }
-  int slots() const { return slots_; }
+  int first_slot(int i) const { return first_slot_[static_cast<std::size_t>(i)]; }  ///< slot of the node's output 0
+  int slots() const { return slots_; }                                              ///< number of slots
 
  private:
   Walk(std::span<const Edge> from, std::span<const Edge> wanted, std::uint64_t stop, bool whole);

@@ -24,14 +24,17 @@
 
 namespace stein::nn {
 
+/// All that a run needs to go on bit for bit.
 struct Checkpoint {
   std::int64_t step = 0;            ///< updates made
   Generator::State random;          ///< of the run's generator
   std::uint64_t data_position = 0;  ///< of the data cursor
-  Schedule schedule;
-  std::string config = "{}";  ///< JSON text of any content: what was trained, and how
-  NamedTensors weights, optimizer, ema;
-  std::int64_t ema_updates = 0;  ///< Ema::updates()
+  Schedule schedule;                ///< of the learning rate
+  std::string config = "{}";        ///< JSON text of any content: what was trained, and how
+  NamedTensors weights;             ///< Module::state_dict()
+  NamedTensors optimizer;           ///< Optimizer::state_dict(); empty without one
+  NamedTensors ema;                 ///< Ema::averages(); empty without one
+  std::int64_t ema_updates = 0;     ///< Ema::updates()
 
   /// Copies of the weights, and where given of the optimiser's and the average's state: later updates do not change them.
   void capture(const Module& module, const Optimizer* optimizer_ = nullptr, const Ema* ema_ = nullptr);
@@ -53,7 +56,7 @@ class CheckpointDir {
   /// Writes a checkpoint, replacing one of the same step, and then removes the oldest beyond `keep`. Throws Error when it
   /// cannot be written; then those that were there still are.
   void save(const Checkpoint& checkpoint);
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return path_; }  ///< the folder
 
  private:
   std::string path_;
@@ -62,7 +65,7 @@ class CheckpointDir {
 
 /// Steps of the checkpoints in a folder, ascending; empty when there is no such folder.
 std::vector<std::int64_t> checkpoint_steps(const std::string& dir);
-/// <dir>/step-<step>, the step in at least eight digits.
+/// dir/step-N, N being the step in at least eight digits.
 std::string checkpoint_path(const std::string& dir, std::int64_t step);
 /// The newest checkpoint that is whole. Broken ones are skipped, and `warnings` (if given) gets a line for each. Nothing when
 /// there is none.

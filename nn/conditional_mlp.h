@@ -10,18 +10,19 @@
 
 namespace stein::nn {
 
+/// What a ConditionalMLP is built of.
 struct ConditionalMLPOptions {
   std::int64_t dimension = 2;  ///< d of x (B, d)
   std::int64_t outputs =
       0;  ///< width of the result: 0: d, a score; the number of classes for a classifier of noisy points
-  std::vector<std::int64_t> hidden{128, 128, 128};
-  std::string activation = "silu";  ///< a name of activation_names()
-  bool residual = false;            ///< h + layer(h) where a layer keeps the width
-  ConditionOptions condition{};     ///< nothing: a plain MLP. Features 64 and width 128 unless given
+  std::vector<std::int64_t> hidden{128, 128, 128};  ///< widths, at least one
+  std::string activation = "silu";                  ///< a name of activation_names()
+  bool residual = false;                            ///< h + layer(h) where a layer keeps the width
+  ConditionOptions condition{};                     ///< nothing: a plain MLP. Features 64 and width 128 unless given
 };
 
 /// A network for points which may be told a time or noise level and a class: h_l = act(W_l h_(l-1) + b_l + V_l e), e the embedding of
-/// Condition, and a linear output. Parameters: condition.*, layers.<l>.weight and .bias, embeddings.<l>.weight (V_l), output.*.
+/// Condition, and a linear output. Parameters: condition.*, layers.L.weight and .bias, embeddings.L.weight (V_L), output.*.
 /// PyTorch's initial values from `generator`.
 class ConditionalMLP : public Module {
  public:
@@ -31,7 +32,7 @@ class ConditionalMLP : public Module {
   /// x (B, d) of the parameters' dtype -> (B, outputs). t and label as in Condition: required, or refused, as the network was built; a
   /// label left out is the null label.
   Tensor operator()(const Tensor& x, const Tensor& t = {}, const Tensor& label = {}) const;
-  const ConditionalMLPOptions& options() const { return options_; }
+  const ConditionalMLPOptions& options() const { return options_; }  ///< as it was built
 
  private:
   ConditionalMLPOptions options_;

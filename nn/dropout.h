@@ -12,8 +12,8 @@ namespace stein::nn {
 /// is an Error.
 class Dropout : public Module {
  public:
-  explicit Dropout(double p = 0.5, Generator& generator = default_generator());
-  Tensor operator()(const Tensor& x) const;
+  explicit Dropout(double p = 0.5, Generator& generator = default_generator());  ///< throws Error unless 0 <= p < 1
+  Tensor operator()(const Tensor& x) const;                                      ///< x itself after eval()
 
  private:
   double p_;

@@ -15,8 +15,8 @@ class Ema {
   Ema(const Ema&) = delete;
   Ema& operator=(const Ema&) = delete;
 
-  void update();
-  std::int64_t updates() const { return updates_; }
+  void update();                                     ///< one update, after the optimiser's
+  std::int64_t updates() const { return updates_; }  ///< made so far
   /// What the next update() will use as d.
   double next_decay() const;
 
@@ -25,7 +25,7 @@ class Ema {
   /// Swaps for as long as the result lives: `auto averaged = ema.swapped();`
   class Swapped {
    public:
-    explicit Swapped(Ema& ema) : ema_(ema) { ema_.swap(); }
+    explicit Swapped(Ema& ema) : ema_(ema) { ema_.swap(); }  ///< swaps
     ~Swapped() { ema_.swap(); }
     Swapped(const Swapped&) = delete;
     Swapped& operator=(const Swapped&) = delete;
@@ -33,7 +33,7 @@ class Ema {
    private:
     Ema& ema_;
   };
-  [[nodiscard]] Swapped swapped() { return Swapped(*this); }
+  [[nodiscard]] Swapped swapped() { return Swapped(*this); }  ///< until the result is destroyed
 
   /// The averages under their parameters' names, as Module::load_state_dict takes them; they share their elements with
   /// this object. Throws Error while swapped, for then the averages are in the module.

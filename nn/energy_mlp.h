@@ -13,9 +13,9 @@ class EnergyMLP : public MLP {
   /// Laplacian, which the trace of the score is, is 0 wherever it exists.
   EnergyMLP(std::int64_t dimension, const std::vector<std::int64_t>& hidden, std::string_view activation = "softplus",
             Generator& generator = default_generator());
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x) const;  ///< x (B, d) -> (B)
 
-  const std::int64_t dimension;
+  const std::int64_t dimension;  ///< d
 };
 
 }  // namespace stein::nn

@@ -12,15 +12,16 @@ namespace stein::nn::init {
 
 /// weight (out, in, ...): fan_in = in * kernel, fan_out = out * kernel, kernel being the product of the other sizes.
 struct Fans {
-  double in, out;
+  double in;   ///< numbers that reach an output
+  double out;  ///< numbers that an input reaches
 };
-Fans fans(const Tensor& weight);
+Fans fans(const Tensor& weight);  ///< throws Error for rank below 2
 /// Gain of an activation: 1 for linear and sigmoid, 5/3 tanh, sqrt(2) relu, sqrt(2 / (1 + slope^2)) leaky_relu.
 double gain(std::string_view activation, double slope = 0.01);
 
-void constant_(Tensor t, double value);
-void uniform_(Tensor t, double low, double high, Generator& generator);
-void normal_(Tensor t, double mean, double deviation, Generator& generator);
+void constant_(Tensor t, double value);                                       ///< all elements the same
+void uniform_(Tensor t, double low, double high, Generator& generator);       ///< U(low, high)
+void normal_(Tensor t, double mean, double deviation, Generator& generator);  ///< N(mean, deviation^2)
 /// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
 void xavier_uniform_(Tensor t, Generator& generator, double gain = 1);
 /// N(0, gain^2 2 / (fan_in + fan_out)).

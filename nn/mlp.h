@@ -13,6 +13,7 @@ namespace stein::nn {
 /// 2.weight, ... Error for fewer than two sizes, a size below 1, an unknown activation.
 class MLP : public Sequential {
  public:
+  /// Initial values from `generator`.
   MLP(const std::vector<std::int64_t>& sizes, std::string_view activation, Generator& generator = default_generator());
 };
 

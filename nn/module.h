@@ -28,22 +28,24 @@ namespace stein::nn {
 /// Names and tensors in order.
 using NamedList = std::vector<std::pair<std::string, Tensor>>;
 
+/// How load_state_dict() takes what does not fit.
 struct LoadOptions {
   bool strict = true;    ///< names that are missing or not expected are errors
   bool convert = false;  ///< converts f32 <-> f64; otherwise another dtype is an error
 };
 
+/// A node of the tree: parameters, buffers and modules below, under names. Derive from it, and declare operator().
 class Module {
  public:
-  Module();
-  Module(const Module&) = default;
+  Module();                         ///< without parameters and children
+  Module(const Module&) = default;  ///< the same tree
   Module& operator=(const Module&) = delete;
 
   // Names are dotted paths ("res1.0.conv1.weight"). The order is that of registration, as in PyTorch: a module's own
   // tensors, then those of its children. A tensor that stands in several places is listed at the first.
-  NamedList named_parameters() const;
-  NamedList named_buffers() const;
-  Tensors parameters() const;
+  NamedList named_parameters() const;   ///< of this module and all below it
+  NamedList named_buffers() const;      ///< of this module and all below it
+  Tensors parameters() const;           ///< in the order of named_parameters()
   std::int64_t num_parameters() const;  ///< elements of all parameters
   /// Calls f(path, module) for this module (path "") and all below it, parents first.
   void visit(const std::function<void(const std::string&, const Module&)>& f) const;
@@ -64,8 +66,8 @@ class Module {
   void to(DType dtype);
   /// Switches Dropout in this module and all below it on or off.
   void train(bool on = true);
-  void eval() { train(false); }
-  bool is_training() const;
+  void eval() { train(false); }  ///< train(false)
+  bool is_training() const;      ///< of this module
   /// Drops all gradients.
   void zero_grad();
 
@@ -76,6 +78,7 @@ class Module {
   Tensor add_parameter(const std::string& name, const Tensor& value);
   /// A tensor that is saved but not trained.
   Tensor add_buffer(const std::string& name, const Tensor& value);
+  /// A module below this one, for use in member initialisers; returns it.
   template <class M>
   M add(const std::string& name, M module) {
     add_child(name, module);

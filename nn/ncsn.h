@@ -8,8 +8,11 @@
 
 namespace stein::nn {
 
+/// What an NCSN is built of.
 struct NCSNOptions {
-  std::int64_t channels = 1, ngf = 64, levels = 10;
+  std::int64_t channels = 1;  ///< of the images
+  std::int64_t ngf = 64;      ///< feature maps at full resolution
+  std::int64_t levels = 10;   ///< of noise
   /// Keeps the inputs of each of the twelve blocks only, and runs a block again when its derivative is taken: less memory
   /// for one more forward pass. The parameters must not be written in between.
   bool recompute = false;
@@ -20,12 +23,13 @@ struct NCSNOptions {
 /// parameters for ngf 64 and one channel. Initial values as published, drawn from `generator`.
 class NCSN : public Module {
  public:
+  /// Throws Error for sizes out of range.
   explicit NCSN(const NCSNOptions& options = {}, Generator& generator = default_generator());
 
   /// The score: x (B, channels, S, S') in [0, 1], S and S' even; y (B) i64, the noise level of each image, 0 = the largest;
   /// returns the shape of x, channels-last in memory. Errors name the argument; x must have the parameters' dtype.
   Tensor operator()(const Tensor& x, const Tensor& y) const;
-  const NCSNOptions& options() const;
+  const NCSNOptions& options() const;  ///< as it was built
 
  private:
   struct Parts;

@@ -10,17 +10,31 @@
 
 namespace stein::nn {
 
+/// Of SGD; PyTorch's names and meaning.
 struct SGDOptions {
-  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
-  bool nesterov = false;
+  double lr = 1e-3;         ///< learning rate
+  double momentum = 0;      ///< share of the last direction that is kept
+  double dampening = 0;     ///< share of the gradient left out of the momentum
+  double weight_decay = 0;  ///< times the parameter, added to the gradient
+  bool nesterov = false;    ///< looks ahead along the momentum; needs momentum without dampening
 };
 
+/// Of Adam.
 struct AdamOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  double lr = 1e-3;         ///< learning rate
+  double beta1 = 0.9;       ///< decay of the mean of gradients
+  double beta2 = 0.999;     ///< decay of the mean of their squares
+  double eps = 1e-8;        ///< added to the root of the latter
+  double weight_decay = 0;  ///< times the parameter, added to the gradient
 };
 
+/// Of AdamW.
 struct AdamWOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 1e-2;
+  double lr = 1e-3;            ///< learning rate
+  double beta1 = 0.9;          ///< decay of the mean of gradients
+  double beta2 = 0.999;        ///< decay of the mean of their squares
+  double eps = 1e-8;           ///< added to the root of the latter
+  double weight_decay = 1e-2;  ///< lr times this times the parameter is taken off it
 };
 
 /// What the optimisers share: named parameters in groups with options of their own, and state under stable names.
@@ -42,9 +56,9 @@ class Optimizer {
   Tensors parameters() const;
   /// Multiplies every group's learning rate from the next step on: what a Schedule returns.
   void set_lr_factor(double factor);
-  double lr_factor() const { return lr_factor_; }
+  double lr_factor() const { return lr_factor_; }  ///< 1 at first
 
-  /// <parameter>.<slot> for all that a resumed run needs to go on bit for bit, the options excepted; parameters not yet
+  /// "parameter.slot" for all that a resumed run needs to go on bit for bit, the options excepted; parameters not yet
   /// updated have none. Copies: later steps do not change them.
   NamedTensors state_dict() const;
   /// Copies a saved state in. Throws Error that lists names that are not expected or lacking and wrong shapes or dtypes;
@@ -52,12 +66,13 @@ class Optimizer {
   void load_state_dict(const NamedTensors& state);
 
  protected:
+  /// A parameter and what is kept for it.
   struct Entry {
-    std::string name;
-    Tensor parameter;
-    std::size_t group;
-    std::int64_t steps = 0;
-    Tensors slots;  // as slot_names(); made by the first update
+    std::string name;        ///< dotted path
+    Tensor parameter;        ///< shared with the module
+    std::size_t group;       ///< in the order of add_group()
+    std::int64_t steps = 0;  ///< updates made
+    Tensors slots;           ///< as slot_names(); made by the first update
   };
 
   Optimizer() = default;
@@ -73,10 +88,14 @@ class Optimizer {
   double lr_factor_ = 1;
 };
 
+/// Stochastic gradient descent, with momentum (Polyak; Nesterov), as in PyTorch.
 class SGD : public Optimizer {
  public:
+  /// All parameters in one group.
   explicit SGD(const Module& module, const SGDOptions& options = {}) : SGD(module.named_parameters(), options) {}
+  /// These parameters in one group.
   explicit SGD(const NamedList& parameters, const SGDOptions& options = {}) { add_group(parameters, options); }
+  /// With options of their own; throws Error for options out of range.
   void add_group(const NamedList& parameters, const SGDOptions& options);
 
  private:
@@ -88,8 +107,11 @@ class SGD : public Optimizer {
 /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
 class Adam : public Optimizer {
  public:
+  /// All parameters in one group.
   explicit Adam(const Module& module, const AdamOptions& options = {}) : Adam(module.named_parameters(), options) {}
+  /// These parameters in one group.
   explicit Adam(const NamedList& parameters, const AdamOptions& options = {}) { add_group(parameters, options); }
+  /// With options of their own; throws Error for options out of range.
   void add_group(const NamedList& parameters, const AdamOptions& options);
 
  private:
@@ -101,8 +123,11 @@ class Adam : public Optimizer {
 /// AdamW (Loshchilov and Hutter 2019); weight decay shrinks the parameter.
 class AdamW : public Optimizer {
  public:
+  /// All parameters in one group.
   explicit AdamW(const Module& module, const AdamWOptions& options = {}) : AdamW(module.named_parameters(), options) {}
+  /// These parameters in one group.
   explicit AdamW(const NamedList& parameters, const AdamWOptions& options = {}) { add_group(parameters, options); }
+  /// With options of their own; throws Error for options out of range.
   void add_group(const NamedList& parameters, const AdamWOptions& options);
 
  private:

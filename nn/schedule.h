@@ -12,15 +12,16 @@ namespace stein::nn {
 /// During the first `warmup` steps the factor grows as (step + 1) / warmup; with t = step - warmup after it:
 /// constant 1; cosine floor + (1 - floor)(1 + cos(pi min(t / (total - warmup), 1))) / 2; step gamma^floor(t / every).
 struct Schedule {
+  /// See above.
   enum class Kind : std::uint8_t { constant, cosine, step };
-  Kind kind = Kind::constant;
-  std::int64_t warmup = 0;
-  std::int64_t total = 0;  // cosine: the step at which the floor is reached
-  double floor = 0;        // cosine
-  std::int64_t every = 0;  // step
-  double gamma = 0.1;      // step
+  Kind kind = Kind::constant;  ///< which of them
+  std::int64_t warmup = 0;     ///< steps of growing from 0 to 1
+  std::int64_t total = 0;      ///< cosine: the step at which the floor is reached
+  double floor = 0;            ///< cosine: the last factor
+  std::int64_t every = 0;      ///< step: steps between two falls
+  double gamma = 0.1;          ///< step: factor of each fall
 
-  static Schedule constant(std::int64_t warmup = 0);
+  static Schedule constant(std::int64_t warmup = 0);  ///< 1 after the warm-up
   /// Throws Error unless total > warmup and 0 <= floor <= 1.
   static Schedule cosine(std::int64_t total, std::int64_t warmup = 0, double floor = 0);
   /// Throws Error unless every >= 1 and gamma > 0.
@@ -28,8 +29,8 @@ struct Schedule {
 
   /// Throws Error, as the functions above, when a field is out of range.
   void check() const;
-  double operator()(std::int64_t step) const;
-  friend bool operator==(const Schedule&, const Schedule&) = default;
+  double operator()(std::int64_t step) const;                          ///< the factor
+  friend bool operator==(const Schedule&, const Schedule&) = default;  ///< the same fields
 };
 
 /// "constant", "cosine", "step".

@@ -12,17 +12,20 @@ namespace stein::nn {
 /// parameters 0.weight, 0.bias, 2.weight, 2.bias. A layer is a module that is called with a tensor and returns one.
 class Sequential : public Module {
  public:
+  /// Layers in the order of their calls.
   template <class... Layers>
   explicit Sequential(const Layers&... layers) {
     (append(layers), ...);
   }
-  Sequential(const Sequential&) = default;
+  Sequential(const Sequential&) = default;  ///< the same layers
 
+  /// One more at the end.
   template <class Layer>
   void append(const Layer& layer) {
     layers_.push_back(add(std::to_string(layers_.size()), layer));
   }
-  std::size_t size() const { return layers_.size(); }
+  std::size_t size() const { return layers_.size(); }  ///< number of layers
+  /// The last layer's result.
   Tensor operator()(Tensor x) const {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const ProfileScope scope(is_profiling() ? std::to_string(i) : std::string());
@@ -39,12 +42,13 @@ class Sequential : public Module {
 template <class M>
 class ModuleList : public Module {
  public:
+  /// One more at the end; returns it.
   const M& append(const M& module) {
     modules_.push_back(add(std::to_string(modules_.size()), module));
     return modules_.back();
   }
-  const M& operator[](std::size_t i) const { return modules_.at(i); }
-  std::size_t size() const { return modules_.size(); }
+  const M& operator[](std::size_t i) const { return modules_.at(i); }  ///< throws std::out_of_range
+  std::size_t size() const { return modules_.size(); }                 ///< number of modules
 
  private:
   std::vector<M> modules_;

@@ -21,12 +21,14 @@ Tensor sinusoidal_embedding(const Tensor& t, std::int64_t width, double max_peri
 /// frequencies W ~ N(0, scale^2) being a buffer "W" (width/2) that is saved and not trained.
 class GaussianFourier : public Module {
  public:
+  /// Throws Error unless width is even and at least 2.
   explicit GaussianFourier(std::int64_t width, double scale = 16, Generator& generator = default_generator());
-  Tensor operator()(const Tensor& t) const;
+  Tensor operator()(const Tensor& t) const;  ///< t (B) -> (B, width)
 
-  const Tensor W;
+  const Tensor W;  ///< frequencies (width / 2), a buffer
 };
 
+/// What a network sees of a time.
 enum class TimeFeatures : std::uint8_t {
   none,        ///< the network has no time
   sinusoidal,  ///< of t: steps of a chain, or 999 t
@@ -36,8 +38,8 @@ enum class TimeFeatures : std::uint8_t {
 
 /// What a network is told besides x. All that is switched on is embedded, added up and passed through SiLU.
 struct ConditionOptions {
-  TimeFeatures time = TimeFeatures::none;
-  std::int64_t levels = 0;  ///< > 0: a table of noise levels, in place of features of t
+  TimeFeatures time = TimeFeatures::none;  ///< of t
+  std::int64_t levels = 0;                 ///< > 0: a table of noise levels, in place of features of t
   std::int64_t classes =
       0;  ///< > 0: class labels 0 ... classes-1; label `classes` is the null label of classifier-free guidance
   std::int64_t features = 0;  ///< numbers in the features of t; 0: the network's choice
@@ -59,15 +61,17 @@ class Condition : public Module {
   Tensor operator()(const char* network, const Tensor& t, const Tensor& label, std::int64_t batch, DType dtype) const;
   /// Nothing is switched on.
   bool empty() const { return !time1 && !levels && !classes; }
-  const ConditionOptions& options() const { return options_; }
+  const ConditionOptions& options() const { return options_; }  ///< as it was built
 
  private:
   ConditionOptions options_;
 
  public:
-  const std::optional<GaussianFourier> fourier;
-  const std::optional<Linear> time1, time2;
-  const std::optional<Embedding> levels, classes;
+  const std::optional<GaussianFourier> fourier;  ///< with Fourier features
+  const std::optional<Linear> time1;             ///< with features of t: features -> width
+  const std::optional<Linear> time2;             ///< with features of t: width -> width
+  const std::optional<Embedding> levels;         ///< with a table of noise levels
+  const std::optional<Embedding> classes;        ///< with labels, the null label's row last
 };
 
 }  // namespace stein::nn

@@ -8,6 +8,7 @@
 
 namespace stein::nn {
 
+/// What a UNet is built of.
 struct UNetOptions {
   std::int64_t channels = 1;  ///< of the images
   std::int64_t width = 32;    ///< channels at full resolution
@@ -26,8 +27,8 @@ struct UNetOptions {
 /// of stride 2, up by nearest neighbours and a convolution, skips by concatenation. Published start: PyTorch's initial values, but
 /// 0 for each block's second convolution, the attention's projection and the last convolution, so that the first result is 0.
 ///
-/// Parameters: condition.*, conv_in, down.<i>.blocks.<j>.(norm1, conv1, embed, norm2, conv2, shortcut), down.<i>.downsample,
-/// mid1.*, attention.(norm, qkv, proj), mid2.*, up.<i>.blocks.<j>.*, up.<i>.upsample, norm_out, conv_out.
+/// Parameters: condition.*, conv_in, down.I.blocks.J.(norm1, conv1, embed, norm2, conv2, shortcut), down.I.downsample,
+/// mid1.*, attention.(norm, qkv, proj), mid2.*, up.I.blocks.J.*, up.I.upsample, norm_out, conv_out.
 class UNet : public Module {
  public:
   /// Throws Error for sizes below 1, groups that do not divide the channels, and as Condition and Dropout do.
@@ -36,7 +37,7 @@ class UNet : public Module {
   /// x (B, channels, H, W) of the parameters' dtype, H and W >= 1, odd ones too -> the same shape, channels-last in memory. t and
   /// label as in Condition: required, or refused, as the network was built; a label left out is the null label.
   Tensor operator()(const Tensor& x, const Tensor& t = {}, const Tensor& label = {}) const;
-  const UNetOptions& options() const;
+  const UNetOptions& options() const;  ///< as it was built
 
  private:
   struct Parts;

@@ -29,7 +29,11 @@ using ElementwiseKernel = void (*)(const void* op, void* out, const void* const*
 
 /// The kernels of one op at one SIMD level; null where the dtype is not supported.
 struct ElementwiseKernels {
-  ElementwiseKernel f32 = nullptr, f64 = nullptr, i64 = nullptr, u8 = nullptr, boolean = nullptr;
+  ElementwiseKernel f32 = nullptr;      ///< of float
+  ElementwiseKernel f64 = nullptr;      ///< of double
+  ElementwiseKernel i64 = nullptr;      ///< of int64_t
+  ElementwiseKernel u8 = nullptr;       ///< of bytes
+  ElementwiseKernel boolean = nullptr;  ///< of bool
 };
 
 /// Which dtypes an op takes.

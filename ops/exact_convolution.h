@@ -12,6 +12,7 @@ inline thread_local bool exact_convolution = false;
 /// twice the rounding error (docs/convolutions.md). f64 is always direct.
 class ExactConvolution {
  public:
+  /// Until destroyed; guards may be nested.
   explicit ExactConvolution(bool on = true) : before_(detail::exact_convolution) { detail::exact_convolution = on; }
   ~ExactConvolution() { detail::exact_convolution = before_; }
   ExactConvolution(const ExactConvolution&) = delete;

@@ -25,8 +25,8 @@ inline void check_images(const char* op, const Tensor& t) {
 /// A kernel's scratch memory for one thread.
 class Scratch {
  public:
-  explicit Scratch(std::int64_t bytes) : storage_(make_ref<Storage>(bytes)) {}
-  void* data() const { return storage_->data(); }
+  explicit Scratch(std::int64_t bytes) : storage_(make_ref<Storage>(bytes)) {}  ///< throws Error when memory runs out
+  void* data() const { return storage_->data(); }                               ///< 64-byte aligned
 
  private:
   Ref<Storage> storage_;

@@ -16,26 +16,26 @@
 namespace stein {
 
 // ---- elementwise, one operand ----
-Tensor neg(const Tensor& x);
-Tensor square(const Tensor& x);
-Tensor sqrt(const Tensor& x);
-Tensor rsqrt(const Tensor& x);       ///< 1 / sqrt(x)
-Tensor reciprocal(const Tensor& x);  ///< 1 / x
-Tensor exp(const Tensor& x);
-Tensor expm1(const Tensor& x);
-Tensor log(const Tensor& x);
-Tensor log1p(const Tensor& x);
-Tensor sin(const Tensor& x);
-Tensor cos(const Tensor& x);
-Tensor tanh(const Tensor& x);
-Tensor erf(const Tensor& x);
-Tensor abs(const Tensor& x);       ///< derivative 0 at 0
-Tensor sign(const Tensor& x);      ///< derivative 0
-Tensor floor(const Tensor& x);     ///< derivative 0
-Tensor round(const Tensor& x);     ///< to even; derivative 0
-Tensor isfinite(const Tensor& x);  ///< bool; no gradient
-Tensor isnan(const Tensor& x);     ///< bool; no gradient
-Tensor sigmoid(const Tensor& x);
+Tensor neg(const Tensor& x);                              ///< -x
+Tensor square(const Tensor& x);                           ///< x^2
+Tensor sqrt(const Tensor& x);                             ///< NaN below 0; derivative infinite at 0
+Tensor rsqrt(const Tensor& x);                            ///< 1 / sqrt(x)
+Tensor reciprocal(const Tensor& x);                       ///< 1 / x
+Tensor exp(const Tensor& x);                              ///< e^x
+Tensor expm1(const Tensor& x);                            ///< e^x - 1, exact near 0
+Tensor log(const Tensor& x);                              ///< natural; NaN below 0
+Tensor log1p(const Tensor& x);                            ///< log(1 + x), exact near 0
+Tensor sin(const Tensor& x);                              ///< of radians
+Tensor cos(const Tensor& x);                              ///< of radians
+Tensor tanh(const Tensor& x);                             ///< hyperbolic tangent
+Tensor erf(const Tensor& x);                              ///< 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x
+Tensor abs(const Tensor& x);                              ///< derivative 0 at 0
+Tensor sign(const Tensor& x);                             ///< derivative 0
+Tensor floor(const Tensor& x);                            ///< derivative 0
+Tensor round(const Tensor& x);                            ///< to even; derivative 0
+Tensor isfinite(const Tensor& x);                         ///< bool; no gradient
+Tensor isnan(const Tensor& x);                            ///< bool; no gradient
+Tensor sigmoid(const Tensor& x);                          ///< 1 / (1 + e^-x)
 Tensor softplus(const Tensor& x);                         ///< log(1 + e^x)
 Tensor relu(const Tensor& x);                             ///< derivative 0 at 0
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);  ///< x > 0 ? x : slope x; slope >= 0; derivative slope at 0
@@ -48,45 +48,49 @@ Tensor gelu_tanh(const Tensor& x);                    ///< the tanh approximatio
 Tensor clamp(const Tensor& x, double lo, double hi);  ///< derivative 1 on (lo, hi), 0 at and outside the bounds
 
 // ---- elementwise, two and three operands ----
-Tensor add(const Tensor& a, const Tensor& b);
-Tensor sub(const Tensor& a, const Tensor& b);
-Tensor mul(const Tensor& a, const Tensor& b);
-Tensor div(const Tensor& a, const Tensor& b);
+Tensor add(const Tensor& a, const Tensor& b);  ///< a + b
+Tensor sub(const Tensor& a, const Tensor& b);  ///< a - b
+Tensor mul(const Tensor& a, const Tensor& b);  ///< a b
+Tensor div(const Tensor& a, const Tensor& b);  ///< a / b
+/// base^exponent; in the exponent the derivative of 0^positive is 0
 Tensor pow(const Tensor& base, const Tensor& exponent);
-Tensor pow(const Tensor& base, double exponent);
+Tensor pow(const Tensor& base, double exponent);   ///< exponents 2, 1/2 and -1 by square, sqrt and reciprocal
 Tensor minimum(const Tensor& a, const Tensor& b);  ///< NaN when either is; ties share the gradient half and half
-Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor maximum(const Tensor& a, const Tensor& b);  ///< as minimum
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);  ///< condition: bool
 Tensor eq(const Tensor& a, const Tensor& b);                              ///< comparisons: bool, no gradient
-Tensor ne(const Tensor& a, const Tensor& b);
-Tensor lt(const Tensor& a, const Tensor& b);
-Tensor le(const Tensor& a, const Tensor& b);
-Tensor gt(const Tensor& a, const Tensor& b);
-Tensor ge(const Tensor& a, const Tensor& b);
-Tensor logical_and(const Tensor& a, const Tensor& b);  ///< bool operands
-Tensor logical_or(const Tensor& a, const Tensor& b);
-Tensor logical_not(const Tensor& a);
-Tensor cast(const Tensor& x, DType dtype);  ///< f32 <-> f64 keeps the gradient
+Tensor ne(const Tensor& a, const Tensor& b);                              ///< no gradient
+Tensor lt(const Tensor& a, const Tensor& b);                              ///< no gradient
+Tensor le(const Tensor& a, const Tensor& b);                              ///< no gradient
+Tensor gt(const Tensor& a, const Tensor& b);                              ///< no gradient
+Tensor ge(const Tensor& a, const Tensor& b);                              ///< no gradient
+Tensor logical_and(const Tensor& a, const Tensor& b);                     ///< bool operands
+Tensor logical_or(const Tensor& a, const Tensor& b);                      ///< bool operands
+Tensor logical_not(const Tensor& a);                                      ///< bool operand
+Tensor cast(const Tensor& x, DType dtype);                                ///< f32 <-> f64 keeps the gradient
 
 // Derivatives of the above, each one pass over memory and an op like any other: g times f'(x), written in x or y = f(x).
-Tensor tanh_backward(const Tensor& g, const Tensor& y);
-Tensor sigmoid_backward(const Tensor& g, const Tensor& y);
-Tensor softplus_backward(const Tensor& g, const Tensor& y);
-Tensor leaky_relu_backward(const Tensor& g, const Tensor& y, double slope);  ///< relu: slope 0
-Tensor elu_backward(const Tensor& g, const Tensor& y, double alpha);
-Tensor silu_backward(const Tensor& g, const Tensor& x);
-Tensor gelu_backward(const Tensor& g, const Tensor& x);
-Tensor gelu_tanh_backward(const Tensor& g, const Tensor& x);
-Tensor erf_backward(const Tensor& g, const Tensor& x);
-Tensor clamp_backward(const Tensor& g, const Tensor& x, double lo, double hi);
-Tensor maximum_backward(const Tensor& g, const Tensor& a, const Tensor& b);  ///< a's share: g, g / 2 or 0
+Tensor tanh_backward(const Tensor& g, const Tensor& y);                         ///< g (1 - y^2)
+Tensor sigmoid_backward(const Tensor& g, const Tensor& y);                      ///< g y (1 - y)
+Tensor softplus_backward(const Tensor& g, const Tensor& y);                     ///< g sigmoid(x), from y = softplus(x)
+Tensor leaky_relu_backward(const Tensor& g, const Tensor& y, double slope);     ///< relu: slope 0
+Tensor elu_backward(const Tensor& g, const Tensor& y, double alpha);            ///< y < 0: g (y + alpha)
+Tensor silu_backward(const Tensor& g, const Tensor& x);                         ///< g d silu(x)/dx
+Tensor gelu_backward(const Tensor& g, const Tensor& x);                         ///< g d gelu(x)/dx
+Tensor gelu_tanh_backward(const Tensor& g, const Tensor& x);                    ///< g d gelu_tanh(x)/dx
+Tensor erf_backward(const Tensor& g, const Tensor& x);                          ///< g 2/sqrt(pi) e^(-x^2)
+Tensor clamp_backward(const Tensor& g, const Tensor& x, double lo, double hi);  ///< g where lo < x < hi, else 0
+Tensor maximum_backward(const Tensor& g, const Tensor& a, const Tensor& b);     ///< a's share: g, g / 2 or 0
 
-// Operators. A C++ number takes the tensor's dtype; Error when that is an integer or bool dtype which does not hold it
-// exactly: nothing is truncated silently.
 namespace detail {
 /// The number as a rank-0 tensor of x's dtype; `op` names the error.
 Tensor number(const char* op, double value, const Tensor& x);
 }  // namespace detail
+
+/// Elementwise, broadcasting; comparisons and logic give bool. A C++ number takes the tensor's dtype; Error when that is an integer or
+/// bool dtype which does not hold it exactly: nothing is truncated silently. && and || compute both sides. There is no ==: eq(a, b)
+/// compares elements, equal(a, b) whole tensors.
+///@{
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
@@ -107,7 +111,6 @@ inline Tensor operator<(const Tensor& a, double b) { return lt(a, detail::number
 inline Tensor operator>(const Tensor& a, double b) { return gt(a, detail::number("gt", b, a)); }
 inline Tensor operator<=(const Tensor& a, double b) { return le(a, detail::number("le", b, a)); }
 inline Tensor operator>=(const Tensor& a, double b) { return ge(a, detail::number("ge", b, a)); }
-// There is no ==: eq(a, b) compares elements, equal(a, b) (tensor.h) whole tensors.
 inline Tensor operator&&(const Tensor& a, const Tensor& b) { return logical_and(a, b); }
 inline Tensor operator||(const Tensor& a, const Tensor& b) { return logical_or(a, b); }
 inline Tensor operator!(const Tensor& a) { return logical_not(a); }
@@ -121,59 +124,62 @@ inline Tensor where(const Tensor& condition, const Tensor& a, double b) {
 inline Tensor where(const Tensor& condition, double a, const Tensor& b) {
   return where(condition, detail::number("where", a, b), b);
 }
+///@}
 
 // ---- reductions ----
-Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< f32, f64 or i64; 0 for no elements
 /// Sums over the axes along which `shape` was broadcast to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
-Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< NaN for no elements
 /// `correction` 1: divided by n - 1; 0: by n.
 Tensor var(const Tensor& x, const Axes& axes = {}, int correction = 1, bool keepdim = false);
 /// Call it stein::std: with `using namespace stein` the bare name is taken for the namespace.
 Tensor std(const Tensor& x, const Axes& axes = {}, int correction = 1, bool keepdim = false);
-Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< f32, f64 or i64; 1 for no elements
 /// Over several axes ties share the gradient equally (PyTorch's amax); NaN wins.
 Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
-Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< as amax
 /// The largest (smallest) of all elements: amax, amin.
 Tensor max(const Tensor& x);
-Tensor min(const Tensor& x);
+Tensor min(const Tensor& x);  ///< as max
 /// Along one axis: values and the index (i64) of the first maximum, which alone gets the gradient.
 std::pair<Tensor, Tensor> max(const Tensor& x, int axis, bool keepdim = false);
-std::pair<Tensor, Tensor> min(const Tensor& x, int axis, bool keepdim = false);
-Tensor argmax(const Tensor& x, int axis, bool keepdim = false);  ///< i64, no gradient
-Tensor argmin(const Tensor& x, int axis, bool keepdim = false);
-Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim = false);
+std::pair<Tensor, Tensor> min(const Tensor& x, int axis, bool keepdim = false);  ///< as max
+Tensor argmax(const Tensor& x, int axis, bool keepdim = false);                  ///< i64, no gradient
+Tensor argmin(const Tensor& x, int axis, bool keepdim = false);                  ///< i64, no gradient; the first
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim = false);  ///< without overflow; -inf for no elements
 /// (sum |x|^p)^(1/p); p = 2: derivative 0 at 0, as in PyTorch.
 Tensor norm(const Tensor& x, double p = 2, const Axes& axes = {}, bool keepdim = false);
-Tensor cumsum(const Tensor& x, int axis);
+Tensor cumsum(const Tensor& x, int axis);  ///< f32, f64 or i64: x_0, x_0 + x_1, ... along the axis
 /// bool, no gradient; an element counts as true when it is not 0.
 Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
-Tensor all_of(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor all_of(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< true for no elements
 /// Values and their indices (i64) along one axis, stable. NaN counts as the largest, as in PyTorch.
 std::pair<Tensor, Tensor> sort(const Tensor& x, int axis = -1, bool descending = false);
 
 // ---- layout ----
-Tensor reshape(const Tensor& x, const Shape& shape);
-Tensor permute(const Tensor& x, const Axes& axes);
-Tensor transpose(const Tensor& x, int axis0 = -2, int axis1 = -1);
-Tensor expand(const Tensor& x, const Shape& shape);
-Tensor squeeze(const Tensor& x, int axis);
-Tensor unsqueeze(const Tensor& x, int axis);
-Tensor flatten(const Tensor& x, int first = 0, int last = -1);
-Tensor contiguous(const Tensor& x);
-Tensor channels_last(const Tensor& x);
+Tensor reshape(const Tensor& x, const Shape& shape);  ///< one size may be -1; a view where the strides allow
+Tensor permute(const Tensor& x, const Axes& axes);    ///< a view with axes in that order
+Tensor transpose(const Tensor& x, int axis0 = -2, int axis1 = -1);  ///< a view with two axes exchanged
+Tensor expand(const Tensor& x, const Shape& shape);             ///< a view; sizes 1 grow, axes may be added on the left
+Tensor squeeze(const Tensor& x, int axis);                      ///< a view without that axis of size 1
+Tensor unsqueeze(const Tensor& x, int axis);                    ///< a view with an axis of size 1 more, there
+Tensor flatten(const Tensor& x, int first = 0, int last = -1);  ///< axes first ... last as one
+Tensor contiguous(const Tensor& x);                             ///< row-major; x itself when it already is
+Tensor channels_last(const Tensor& x);  ///< rank 4, stored N, H, W, C; x itself when it already is
 /// count elements along one axis, from start on, step apart (step < 0 walks back). A view.
 Tensor slice_axis(const Tensor& x, int axis, std::int64_t start, std::int64_t step, std::int64_t count);
 /// The adjoint of slice_axis: zeros of size `size` along the axis, with x at start, start + step, ...
 Tensor unslice_axis(const Tensor& x, int axis, std::int64_t start, std::int64_t step, std::int64_t size);
+/// a view of [start, start + count) along the axis
 Tensor narrow(const Tensor& x, int axis, std::int64_t start, std::int64_t count);
 Tensors split(const Tensor& x, std::int64_t size, int axis = 0);  ///< pieces of `size`, the last may be smaller
+/// at most `pieces` views of equal size, the last may be smaller
 Tensors chunk(const Tensor& x, std::int64_t pieces, int axis = 0);
 /// Constant padding; `before_after` pairs for the LAST axes first, as torch.nn.functional.pad.
 Tensor pad(const Tensor& x, const Dims& before_after, double value = 0);
-Tensor concat(const Tensors& xs, int axis = 0);
-Tensor stack(const Tensors& xs, int axis = 0);
+Tensor concat(const Tensors& xs, int axis = 0);  ///< one behind the other; all other sizes agree
+Tensor stack(const Tensors& xs, int axis = 0);   ///< along a new axis; all shapes agree
 /// out[..., i, ...] = x[..., index[..., i, ...], ...] along `axis`; index i64 of x's rank (torch.gather), or without its
 /// leading axes: then every slice of x uses the same index.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
@@ -182,11 +188,11 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, std::int64_t 
 /// Whole slices: index i64 of rank 1.
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, std::int64_t size);  ///< its adjoint
-Tensor flip(const Tensor& x, const Axes& axes);
+Tensor flip(const Tensor& x, const Axes& axes);      ///< the order along these axes reversed
 Tensor diagonal(const Tensor& x, int offset = 0);    ///< of the last two axes
 Tensor diag_embed(const Tensor& x, int offset = 0);  ///< its adjoint: a matrix with x on a diagonal
-Tensor tril(const Tensor& x, int diagonal = 0);
-Tensor triu(const Tensor& x, int diagonal = 0);
+Tensor tril(const Tensor& x, int diagonal = 0);      ///< the last two axes' entries above the diagonal set to 0
+Tensor triu(const Tensor& x, int diagonal = 0);      ///< the last two axes' entries below the diagonal set to 0
 
 // ---- linear algebra: matrices are the last two axes, everything left of them is batch and broadcasts ----
 /// numpy.matmul, vectors included.
@@ -207,8 +213,12 @@ Tensor solve(const Tensor& a, const Tensor& b);
 std::pair<Tensor, Tensor> qr(const Tensor& a);
 
 // ---- network ----
+/// Both axes alike; PyTorch's defaults.
 struct Conv2dOptions {
-  std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
+  std::int64_t stride = 1;    ///< pixels from one window to the next
+  std::int64_t padding = 0;   ///< zeros on each side
+  std::int64_t dilation = 1;  ///< pixels from one weight to the next
+  std::int64_t groups = 1;    ///< parts of the channels that do not see each other
 };
 /// x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O) or undefined -> (N, O, H', W'), channels-last in memory.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dOptions& options = {});
@@ -221,22 +231,29 @@ Tensor conv2d_filter(const Tensor& x, const Tensor& g, std::int64_t kh, std::int
 /// x (N, C, H, W), weight (C, O / groups, kh, kw).
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const Conv2dOptions& options = {}, std::int64_t output_padding = 0);
+/// Both axes alike.
 struct Pool2dOptions {
-  std::int64_t kernel = 2, stride = 2, padding = 0;
-  bool count_include_pad = true;
+  std::int64_t kernel = 2;        ///< side of a window
+  std::int64_t stride = 2;        ///< pixels from one window to the next
+  std::int64_t padding = 0;       ///< on each side, at most half the kernel
+  bool count_include_pad = true;  ///< whether padding counts in a mean
 };
-Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options);
+Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options);  ///< means of windows: (N, C, H, W) -> (N, C, H', W')
+/// maxima of windows, the first gets the gradient: (N, C, H, W) -> (N, C, H', W')
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options);
+/// (N, C, H, W) -> (N, C, height, width), each pixel that of floor(i H / height).
 Tensor upsample_nearest2d(const Tensor& x, std::int64_t height, std::int64_t width);
+/// (N, C, H, W) -> (N, C, height, width); pixels are squares, or, align_corners, the corners keep their values.
 Tensor upsample_bilinear2d(const Tensor& x, std::int64_t height, std::int64_t width, bool align_corners = false);
-Tensor softmax(const Tensor& x, int axis = -1);
-Tensor log_softmax(const Tensor& x, int axis = -1);
+Tensor softmax(const Tensor& x, int axis = -1);      ///< e^x / sum e^x along the axis
+Tensor log_softmax(const Tensor& x, int axis = -1);  ///< x - logsumexp along the axis
 /// Over the last `normalized` axes; weight and bias of that shape, or undefined.
 Tensor layer_norm(const Tensor& x, int normalized = 1, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
 /// x (N, C, ...); weight and bias (C) or undefined.
 Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
+/// x (N, C, ...): each channel of each sample to mean 0 and variance 1; weight and bias (C) or undefined.
 Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 /// Conditional instance norm ++ (arXiv 1907.05600, as published in code): x (N, C, H, W); gamma, alpha, beta (N, C).
 Tensor instance_norm_plus(const Tensor& x, const Tensor& gamma, const Tensor& alpha, const Tensor& beta,

@@ -18,21 +18,23 @@ namespace stein::smld {
 class Values {
  public:
   Values() = default;
-  Values(std::vector<double> values) : values_(std::move(values)) {}
-  Values(std::initializer_list<double> values) : values_(values) {}
-  Values(const Tensor& values);
-  const std::vector<double>& vector() const& { return values_; }
-  std::vector<double> vector() && { return std::move(values_); }
+  Values(std::vector<double> values) : values_(std::move(values)) {}  ///< as they are
+  Values(std::initializer_list<double> values) : values_(values) {}   ///< as they are
+  Values(const Tensor& values);                                       ///< any shape, in logical order
+  const std::vector<double>& vector() const& { return values_; }      ///< in order
+  std::vector<double> vector() && { return std::move(values_); }      ///< in order
 
  private:
   std::vector<double> values_;
 };
 
+/// How an axis is labelled and scaled.
 struct Axis {
-  std::string label{};  ///< with its unit
-  bool log = false;
-  std::optional<double> min{}, max{};  ///< otherwise from the data
-  std::vector<std::string> names{};    ///< of the places 0, 1, 2, ... instead of numbers
+  std::string label{};               ///< with its unit
+  bool log = false;                  ///< logarithmic; values of at most 0 are left out
+  std::optional<double> min{};       ///< otherwise from the data
+  std::optional<double> max{};       ///< otherwise from the data
+  std::vector<std::string> names{};  ///< of the places 0, 1, 2, ... instead of numbers
 };
 
 /// Eight colours that colour-blind readers tell apart (Okabe and Ito 2008), darkest and clearest on white first; k beyond them starts
@@ -46,39 +48,48 @@ struct Style {
   double opacity = 1;    ///< scatter: of each of several layers, so that overlaps darken
   double size = 3;       ///< diameter of scatter's dots and radius of markers, pixels
   bool markers = false;  ///< on lines; a shape of its own for each series
-  bool dashed = false;
-  bool line = true;  ///< false: markers alone
+  bool dashed = false;   ///< a dashed line
+  bool line = true;      ///< false: markers alone
 };
 
+/// Of arrows().
 struct ArrowStyle {
-  std::string color{};
-  double width = 1.1, opacity = 1;
+  std::string color{};  ///< "" for the panel's own
+  double width = 1.1;   ///< pixels
+  double opacity = 1;   ///< 0 to 1
   /// Length in pixels of an arrow whose length is the 90th percentile; longer ones are cut to 1.3 of it, shorter ones are in proportion.
   double length = 20;
   bool unit = false;  ///< all of one length: directions only
 };
 
+/// Of heat maps.
 struct HeatStyle {
-  bool diverging = false;              ///< blue - white - vermilion about 0 instead of viridis
-  bool log = false;                    ///< colours by the logarithm
-  std::optional<double> min{}, max{};  ///< otherwise from the values
+  bool diverging = false;       ///< blue - white - vermilion about 0 instead of viridis
+  bool log = false;             ///< colours by the logarithm
+  std::optional<double> min{};  ///< otherwise from the values
+  std::optional<double> max{};  ///< otherwise from the values
 };
 
 /// A rectangle of the plane that a grid of values (ny, nx) covers: row 0 at the bottom; cell centres half a cell inside.
 struct Extent {
-  double x0, x1, y0, y1;
+  double x0;  ///< left
+  double x1;  ///< right
+  double y0;  ///< below
+  double y1;  ///< above
 };
 
 /// One pair of axes: a handle, copies speak of the same panel. All functions return the panel itself; they throw Error when
 /// the lengths of their columns differ. An empty label keeps a series out of the legend.
 class Panel {
  public:
+  /// A line through the points; gaps where a value is not finite.
   Panel& line(const std::string& label, const Values& x, const Values& y, const Style& style = {});
   /// Shaded between low and high; colour of the series before unless given; opacity 1 means 0.2.
   Panel& band(const std::string& label, const Values& x, const Values& low, const Values& high,
               const Style& style = {});
   /// Whiskers from low to high.
   Panel& errors(const Values& x, const Values& low, const Values& high, const Style& style = {});
+  /// A dot at each point.
   Panel& scatter(const std::string& label, const Values& x, const Values& y, const Style& style = {});
   /// points (n, 2). Throws Error for other shapes.
   Panel& scatter(const std::string& label, const Tensor& points, const Style& style = {});
@@ -100,6 +111,7 @@ class Panel {
   Panel& arrows(const std::string& label, const Tensor& points, const Tensor& vectors, const ArrowStyle& style = {});
   /// A line through the whole panel at y, or at x.
   Panel& horizontal(const std::string& label, double y, const Style& style = {});
+  /// The same at x.
   Panel& vertical(const std::string& label, double x, const Style& style = {});
   /// A unit of x is as long as one of y.
   Panel& equal_aspect();
@@ -114,19 +126,22 @@ class Panel {
   std::shared_ptr<Data> data_;
 };
 
+/// Of a chart as a whole.
 struct ChartOptions {
-  std::string title{};
-  int columns = 0;                   ///< of the grid; 0: at most three
-  double width = 380, height = 330;  ///< of a panel, with its labels, pixels
+  std::string title{};  ///< above all panels
+  int columns = 0;      ///< of the grid; 0: at most three
+  double width = 380;   ///< of a panel, with its labels, pixels
+  double height = 330;  ///< of a panel, with its labels, pixels
 };
 
+/// Panels side by side, as one SVG.
 class Chart {
  public:
-  explicit Chart(ChartOptions options = {});
+  explicit Chart(ChartOptions options = {});  ///< without panels
   /// A new panel, right of the last or in the next row.
   Panel panel(const std::string& title, const Axis& x, const Axis& y);
-  std::size_t size() const { return panels_.size(); }
-  /// One <svg> element: complete as a file, and inline in a page. A page may restyle its classes paper, ink (text), rule (frame),
+  std::size_t size() const { return panels_.size(); }  ///< number of panels
+  /// One `<svg>` element: complete as a file, and inline in a page. A page may restyle its classes paper, ink (text), rule (frame),
   /// grid and black (series in black), for dark mode.
   std::string svg() const;
 
@@ -139,10 +154,13 @@ class Chart {
 /// the centres of nx x ny cells, as heatmap and contours expect; otherwise from edge to edge. Throws Error unless nx, ny >= 2.
 Tensor grid_points(const Extent& extent, std::int64_t nx, std::int64_t ny, bool cells = true);
 
+/// A line of line_chart().
 struct Curve {
-  std::string label, color;
-  std::vector<double> x, y;
-  double width = 1.5;
+  std::string label;      ///< in the legend
+  std::string color;      ///< as in CSS
+  std::vector<double> x;  ///< as many as y
+  std::vector<double> y;  ///< values
+  double width = 1.5;     ///< pixels
 };
 
 /// One wide panel of lines with a logarithmic y axis.

@@ -39,6 +39,7 @@ Tensor posterior_variance(const Kernel& now, const Kernel& before);
 
 /// A noise model as a score of (x, t i64), and back, on DDPM's chain.
 LevelScore score_of(NoiseModel noise, const DdpmSchedule& schedule);
+/// The same for the steps of a chain: the predicted noise eps(x_t, t), t i64 (B).
 NoiseModel noise_of(LevelScore score, const DdpmSchedule& schedule);
 
 }  // namespace stein::smld

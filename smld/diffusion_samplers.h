@@ -25,16 +25,17 @@ enum class Predictor : std::uint8_t {
 /// "euler-maruyama", "reverse-diffusion", "ancestral" or "none". Throws Error for others.
 Predictor predictor(const std::string& name);
 
+/// Of reverse_sde().
 struct ReverseSdeOptions : SamplerHooks {
   /// At the times linspace(1, end, steps), each step to the next of them and the last to 0, where alpha = 1 and sigma = 0 except for
   /// Euler-Maruyama, which knows only f and g and so leaves VE's sigma_min.
   std::int64_t steps = 1000;
-  double end = 0;  ///< 0: sde.sampling_end()
-  Predictor predictor = Predictor::reverse_diffusion;
+  double end = 0;                                      ///< 0: sde.sampling_end()
+  Predictor predictor = Predictor::reverse_diffusion;  ///< the step of the SDE
   /// Langevin steps before each predictor step, at its time: the full step of size 2 a (snr mean|z| / mean|s|)^2, the norms averaged
   /// over the batch, a as above (2011.13456, algorithms 4 and 5). Published: 1.
   std::int64_t corrector_steps = 0;
-  double snr = 0.16;
+  double snr = 0.16;  ///< signal-to-noise ratio of the corrector (Song et al. 2021, algorithms 4 and 5)
   /// Each step is taken this often, with the forward transition back from r to t in between (RePaint, arXiv 2201.09865, one step long):
   /// for constraints. Costs that many times as much.
   std::int64_t rounds = 1;
@@ -48,9 +49,11 @@ Tensor reverse_sde(const TimeScore& score, const Sde& sde, const Tensor& x, Gene
 
 // ---- probability flow ----
 
+/// Of probability_flow().
 struct FlowOptions {
   std::int64_t steps = 0;  ///< 0: Dormand-Prince with the tolerances; n: n steps of Heun
-  double rtol = 1e-5, atol = 1e-5;
+  double rtol = 1e-5;      ///< relative to |y|
+  double atol = 1e-5;      ///< absolute
   std::function<bool(std::int64_t done, std::int64_t total)> progress{};  ///< as in SamplerHooks
 };
 
@@ -66,14 +69,16 @@ Tensor probability_flow(const TimeScore& score, const Sde& sde, const Tensor& x,
 /// x (B, ...), t (B) i64 in 1 ... T -> the noise in x_t, eps (B, ...): s = -eps / sqrt(1 - abar_t).
 using NoiseModel = std::function<Tensor(const Tensor& x, const Tensor& t)>;
 
+/// Variance of a step back.
 enum class DdpmVariance : std::uint8_t {
   beta,      ///< beta_t: right for data N(0, I)
   posterior  ///< beta_t (1 - abar_(t-1)) / (1 - abar_t): right for a single data point
 };
 
+/// Of ddpm().
 struct DdpmOptions : SamplerHooks {
-  DdpmVariance variance = DdpmVariance::posterior;
-  std::int64_t rounds = 1;  ///< as in ReverseSdeOptions
+  DdpmVariance variance = DdpmVariance::posterior;  ///< of a step back
+  std::int64_t rounds = 1;                          ///< as in ReverseSdeOptions
 };
 
 /// Ancestral sampling (2006.11239, algorithm 2) from x ~ N(0, I) at t = T: mean (x_t - beta_t / sqrt(1 - abar_t) eps) / sqrt(1 - beta_t), no noise in
@@ -81,13 +86,14 @@ struct DdpmOptions : SamplerHooks {
 Tensor ddpm(const NoiseModel& noise, const DdpmSchedule& schedule, const Tensor& x, Generator& generator,
             const DdpmOptions& options = {});
 
+/// Of ddim().
 struct DdimOptions : SamplerHooks {
   double eta =
       0;  ///< 0: deterministic; 1: ancestral with the posterior variance, equal to ddpm() when no step is left out
   /// This many of the times T ... 1, evenly spaced, both ends included (one: T).
   std::int64_t steps = 50;
   std::vector<std::int64_t> times{};  ///< or these, decreasing, in T ... 1; the last step always ends at 0
-  std::int64_t rounds = 1;
+  std::int64_t rounds = 1;            ///< times that each step is gone
 };
 
 /// DDIM (2010.02502, equation 12) from x at the first time: t -> r gives sqrt(abar_r) x0 + sqrt(1 - abar_r - w) eps + sqrt(w) z with

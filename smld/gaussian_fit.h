@@ -14,8 +14,10 @@ class GaussianFit {
   /// samples instead, which have the same eigenvalues but for zeros: d^3 steps would take minutes.
   /// Throws Error for fewer than two samples.
   explicit GaussianFit(const Dataset& data);
+  /// From the eigenvalues of a covariance.
   explicit GaussianFit(std::vector<double> eigenvalues) : eigenvalues_(std::move(eigenvalues)) {}
-  static constexpr std::int64_t kDirect = 3072, kSamples = 2048;
+  static constexpr std::int64_t kDirect = 3072;   ///< dimensions up to which the whole spectrum is computed
+  static constexpr std::int64_t kSamples = 2048;  ///< samples from which it is estimated beyond
 
   /// Eigenvalues of the covariance, ascending, none below 0.
   const std::vector<double>& eigenvalues() const { return eigenvalues_; }

@@ -7,18 +7,21 @@
 
 namespace stein::smld {
 
+/// Of log_likelihood().
 struct LikelihoodOptions {
   /// exact, or an estimator: its probes are drawn once, from trace.generator, and held along the path, sample by sample.
   TraceOptions trace{};
-  double rtol = 1e-5, atol = 1e-5;
+  double rtol = 1e-5;                                                     ///< of the ODE's steps, relative
+  double atol = 1e-5;                                                     ///< and absolute
   double start = 1e-5;                                                    ///< the time at which x is taken to lie
   std::function<bool(std::int64_t done, std::int64_t total)> progress{};  ///< accepted steps, 0
 };
 
+/// What log_likelihood() finds.
 struct Likelihood {
-  Tensor log_p;   ///< (B), of x's dtype
-  Tensor latent;  ///< (B, ...): x at t = 1
-  std::int64_t evaluations = 0;
+  Tensor log_p;                  ///< (B), of x's dtype
+  Tensor latent;                 ///< (B, ...): x at t = 1
+  std::int64_t evaluations = 0;  ///< of the score, with its trace
 };
 
 /// log p(x) = log prior(x(1)) + int div dt along dx/dt = f x - g^2 s / 2 from `start` to 1, div = d f - g^2 / 2 tr ds/dx; x (B, ...).

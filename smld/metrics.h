@@ -24,6 +24,7 @@ double sliced_w2(const Tensor& x, const Tensor& y, Generator& generator, std::in
 
 /// Share of the samples in each component, (K) f64, summing to 1: soft sums the responsibilities, hard counts the largest one.
 enum class Assignment : std::uint8_t { hard, soft };
+/// The share of each component of p in x (n, d): (K) f64, of sum 1.
 Tensor mode_weights(const Tensor& x, const GaussianMixture& p, Assignment assignment = Assignment::soft);
 
 /// E |s(x) - grad log p(x)|^2 over the samples x, which should come from p (smoothed by N(0, sigma^2 I)). Without a 1/2: twice the explicit loss.

@@ -13,7 +13,7 @@ namespace stein::smld {
 /// x (B, d); the kernel's alpha and sigma (B, 1), or of one element.
 class MixtureScore {
  public:
-  explicit MixtureScore(const GaussianMixture& p);
+  explicit MixtureScore(const GaussianMixture& p);  ///< keeps copies
 
   Tensor log_density(const Tensor& x, const Kernel& k) const;  ///< log p_t(x), (B)
   Tensor score(const Tensor& x, const Kernel& k) const;        ///< grad log p_t(x), (B, d)

@@ -12,8 +12,8 @@ namespace stein::smld {
 
 /// A law of noise with density q(u). The target of denoising is score(x~ - x) = grad_{x~} log q(x~ | x).
 struct Noise {
-  std::string name;
-  double scale;  ///< its size a dimension: what the scaled loss multiplies the score with
+  std::string name;  ///< for people
+  double scale;      ///< its size a dimension: what the scaled loss multiplies the score with
   std::function<Tensor(const Tensor& like, Generator& generator)>
       draw;                                      ///< u of the shape and dtype of `like` (B, ...)
   std::function<Tensor(const Tensor& u)> score;  ///< grad log q(u): the shape of u
@@ -36,6 +36,7 @@ GaussianMixture convolve(const GaussianMixture& p, const GaussianMixture& q);
 /// (B - A) / (b (A + B)); products over dimensions, mixed over components. x (B, d), f32 or f64; computed in f64.
 /// Throws Error unless b > 0 and every covariance of p is diagonal.
 Tensor laplace_log_density(const GaussianMixture& p, const Tensor& x, double b);
+/// Its gradient in x: (B, d) of x's dtype.
 Tensor laplace_score(const GaussianMixture& p, const Tensor& x, double b);
 
 /// erfcx(x) = exp(x^2) erfc(x), relative error below 1e-13 for x > -26; infinite below -26.7.

@@ -33,6 +33,7 @@
 
 namespace stein::smld {
 
+/// What an objective returns.
 struct Loss {
   Tensor value;                                       ///< scalar, recorded: the mean of per_sample
   Tensor per_sample;                                  ///< (B)
@@ -41,6 +42,7 @@ struct Loss {
 /// The mean of terms over the batch.
 Loss loss_of(const Terms& terms);
 
+/// A training objective: a recorded loss of a batch x (B, ...) under a model, all randomness from `generator`.
 using Objective = std::function<Loss(const LevelScore& model, const Tensor& x, Generator& generator)>;
 
 /// A model of one density as a model that ignores t.
@@ -67,8 +69,8 @@ Objective implicit_energy(LaplacianOptions options = {});
 
 /// Law and number of the probes, redrawn for every batch and sample; all laws have E[v v^T] = I.
 struct Probes {
-  ProbeLaw law = ProbeLaw::rademacher;
-  std::int64_t count = 1;
+  ProbeLaw law = ProbeLaw::rademacher;  ///< of the vectors
+  std::int64_t count = 1;               ///< vectors a sample
 };
 /// Sliced score matching, E [1/2 (v^T s)^2 + v^T (ds/dx) v].
 Objective ssm(Probes probes = {});
@@ -80,8 +82,9 @@ Objective fd_ssm(double eps = 0.1, Probes probes = {.law = ProbeLaw::sphere});
 /// y+- = x +- h v, h = eps / sqrt(d). The model is an ENERGY, as for of_energy. Estimates SSM, not SSM-VR.
 Objective fd_ssm_energy(double eps = 0.1, Probes probes = {.law = ProbeLaw::sphere});
 
+/// Of dsm().
 struct DsmOptions {
-  Noise noise = gaussian_noise(0.1);
+  Noise noise = gaussian_noise(0.1);  ///< what clean samples are disturbed by
   /// Times noise.scale^2: stays near d/2 for any scale, where the plain loss of Gaussian noise is about d / (2 sigma^2) +- sqrt(d/2) / sigma^2.
   bool scaled = false;
 };
@@ -107,8 +110,9 @@ Objective ncsn_ssm_vr(Tensor ladder, Probes probes = {});
 /// Noise prediction, E |z - eps(x_t, t)|^2 (no 1/2, as published): the model returns eps, t (B) i64 is uniform in 1 ... T.
 Objective ddpm(DdpmSchedule schedule);
 
+/// Of sde().
 struct SdeOptions {
-  Weighting weighting = Weighting::sigma2;
+  Weighting weighting = Weighting::sigma2;  ///< lambda(t)
   /// t of density ~ g^2 / sigma^2 and reweighted: the same loss with less variance for Weighting::g2 and Weighting::one. VE's is uniform anyway.
   bool importance = false;
   double start = 1e-5;  ///< t in [start, 1)
@@ -128,6 +132,7 @@ using LabelledObjective =
 /// (0.1 to 0.2 is common). Throws Error unless 0 <= drop <= 1.
 LabelledObjective label_dropped(Objective objective, std::int64_t null_label, double drop = 0.1);
 
+/// The same for a classifier of noisy samples: x (B, ...), labels i64 (B).
 using ClassifierObjective =
     std::function<Loss(const NoisyClassifier& model, const Tensor& x, const Tensor& label, Generator& generator)>;
 
@@ -136,8 +141,11 @@ namespace objective {
 /// Cross-entropy of a classifier's logits on noisy data, for classifier_guidance. Labels (B) i64. Noise: one sigma (0:
 /// none), t undefined; a ladder, t the level; DDPM, t the step; an SDE, t uniform in [1e-5, 1).
 ClassifierObjective classifier(double sigma);
+/// Levels drawn from the ladder.
 ClassifierObjective classifier(Tensor ladder);
+/// Steps drawn from the chain.
 ClassifierObjective classifier(DdpmSchedule schedule);
+/// Times drawn from [eps, 1].
 ClassifierObjective classifier(const Sde& sde);
 
 }  // namespace objective

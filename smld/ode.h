@@ -12,11 +12,12 @@ namespace stein::smld {
 /// t, y -> dy/dt, of y's shape and dtype.
 using OdeRhs = std::function<Tensor(double t, const Tensor& y)>;
 
+/// What heun() and dormand_prince() return.
 struct OdeResult {
-  Tensor y;
+  Tensor y;                      ///< at the end
   std::int64_t evaluations = 0;  ///< of f
   std::int64_t steps = 0;        ///< accepted
-  std::int64_t rejected = 0;
+  std::int64_t rejected = 0;     ///< done again with a smaller step
 };
 
 /// Heun's method (explicit trapezoidal rule, second order) in `steps` equal steps from t = from to t = to. Throws Error for
@@ -24,11 +25,13 @@ struct OdeResult {
 OdeResult heun(const OdeRhs& f, const Tensor& y, double from, double to, std::int64_t steps,
                const std::function<bool(std::int64_t done, std::int64_t total)>& progress = {});
 
+/// Of dormand_prince().
 struct OdeOptions {
   /// The error of a step, estimated, over atol + rtol |y|, squared and averaged over all elements of y, is kept below 1.
-  double rtol = 1e-5, atol = 1e-5;
+  double rtol = 1e-5;     ///< see above
+  double atol = 1e-5;     ///< see above
   double first_step = 0;  ///< 0: chosen from f (Hairer, Norsett and Wanner, Solving ODEs I, section II.4)
-  std::int64_t max_evaluations = 100000;
+  std::int64_t max_evaluations = 100000;  ///< of f; beyond it throws Error
   /// After each accepted step, with their number and 0; returning false throws Interrupted.
   std::function<bool(std::int64_t done, std::int64_t total)> progress{};
 };

@@ -24,7 +24,7 @@ class Progress {
   /// Ends the line, so that something else can be printed; the time until the next update does not count.
   void finish();
 
-  double seconds() const;
+  double seconds() const;  ///< since the work began here, pauses left out
 
  private:
   void draw();

@@ -18,8 +18,9 @@ enum class LangevinStep : std::uint8_t {
 Tensor langevin(const Score& score, const Tensor& x, double tau, std::int64_t steps, Generator& generator,
                 LangevinStep step = LangevinStep::full, const SamplerHooks& hooks = {});
 
+/// What mala() returns.
 struct MalaResult {
-  Tensor x;
+  Tensor x;  ///< the points at the end
   double acceptance =
       0;  ///< share of proposals accepted, over samples and steps; about 0.57 is best in many dimensions
 };
@@ -30,12 +31,13 @@ struct MalaResult {
 MalaResult mala(const std::function<Tensor(const Tensor& x)>& log_density, const Score& score, const Tensor& x,
                 double tau, std::int64_t steps, Generator& generator, const SamplerHooks& hooks = {});
 
+/// Of annealed_langevin().
 struct AnnealedOptions : SamplerHooks {
-  std::int64_t steps_per_level = 100;
+  std::int64_t steps_per_level = 100;  ///< Langevin steps
   /// Step size at the last level; level i uses epsilon sigma_i^2 / sigma_L^2. 0: 0.2 sigma_L^2 for the full step, twice that
   /// for the half step (published: 2e-5 at sigma_L 0.01).
   double epsilon = 0;
-  LangevinStep step = LangevinStep::full;
+  LangevinStep step = LangevinStep::full;  ///< convention of the step size
   /// End with the posterior mean x + sigma_L^2 s(x, L-1) (Tweedie), which takes the last level's noise away: a mode of variance S
   /// comes out with S^2 / (S + sigma_L^2), without it with S + sigma_L^2.
   bool denoise = true;

@@ -13,6 +13,7 @@ namespace stein::smld {
 /// Somebody asked for an end: by a progress callback, or by the flag of a training run.
 class Interrupted : public Error {
  public:
+  /// In the name of `op`.
   explicit Interrupted(const std::string& op) : Error("[" + op + "] expected to finish; got an interruption") {}
 };
 
@@ -27,7 +28,7 @@ using Constraint = std::function<Tensor(const Tensor& x, double alpha, double si
 struct SamplerHooks {
   /// Empty: standard normal draws from the sampler's generator. Langevin's and MALA's too.
   NoiseSource noise{};
-  Constraint constraint{};
+  Constraint constraint{};  ///< empty: none
   /// Called after each step with the number of steps done and their total (0: not known beforehand); returning false ends the
   /// sampling by throwing Interrupted.
   std::function<bool(std::int64_t done, std::int64_t total)> progress{};

@@ -18,16 +18,20 @@ using TimeScore = std::function<Tensor(const Tensor& x, const Tensor& t)>;
 
 /// alpha and sigma of each sample, (B, 1, ..., 1) of the samples' rank: x_t = alpha x_0 + sigma z.
 struct Kernel {
-  Tensor alpha, sigma;
+  Tensor alpha;  ///< of the data
+  Tensor sigma;  ///< of the noise
 };
 
 /// Times t (n) and the weight (n) of each, so that the mean of weight h(t) is the mean of h(t) over t ~ U(start, 1).
 struct Times {
-  Tensor t, weight;
+  Tensor t;       ///< (B) in [0, 1]
+  Tensor weight;  ///< (B): makes the mean over draws unbiased
 };
 
+/// A diffusion on t in [0, 1] from data to noise with x_t = alpha(t) x_0 + sigma(t) z (Song et al. 2021, arXiv 2011.13456).
 class Sde {
  public:
+  /// Variance preserving, sub-VP, variance exploding.
   enum class Kind : std::uint8_t { vp, sub_vp, ve };
 
   /// Variance preserving: g^2 = beta(t) = beta_min + t (beta_max - beta_min), f = -beta/2, alpha = exp(-B/2),
@@ -41,10 +45,10 @@ class Sde {
   /// "vp", "sub-vp" or "ve" with the values above. Throws Error for other names.
   static Sde named(const std::string& name);
 
-  Kind kind() const { return kind_; }
+  Kind kind() const { return kind_; }  ///< which of them
   // All functions of the time throw Error for t outside [0, 1], where the formulas go on but mean nothing; 1e-6 beyond is rounding.
-  double alpha(double t) const;
-  double sigma(double t) const;
+  double alpha(double t) const;       ///< of the data
+  double sigma(double t) const;       ///< of the noise
   double drift(double t) const;       ///< f(t)
   double diffusion2(double t) const;  ///< g(t)^2
   double beta(double t) const;        ///< VP and sub-VP; VE: 0
@@ -78,7 +82,7 @@ class DdpmSchedule {
   /// beta from beta_1 to beta_T in equal steps: 1e-4 to 0.02 for T = 1000. Throws Error unless T >= 1 and 0 < beta_1 <= beta_T < 1.
   explicit DdpmSchedule(std::int64_t steps = 1000, double first = 1e-4, double last = 0.02);
 
-  std::int64_t steps() const { return static_cast<std::int64_t>(beta_.size()) - 1; }
+  std::int64_t steps() const { return static_cast<std::int64_t>(beta_.size()) - 1; }  ///< T
   double beta(std::int64_t t) const;       ///< t in 1 ... T; throws Error for others
   double alpha_bar(std::int64_t t) const;  ///< t in 0 ... T, abar_0 = 1; throws Error for others
   /// Kernel at t (B) i64, each in 0 ... T, for samples of rank `rank`. Throws Error for other t.

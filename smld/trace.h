@@ -11,6 +11,7 @@
 
 namespace stein::smld {
 
+/// How the trace is computed; the exact ones agree to rounding.
 enum class TraceMethod : std::uint8_t {
   exact,  ///< planned: the cheapest exact order of the recorded graph's chains; chunked where there are none, or that takes less
   naive,       ///< one vector-Jacobian product a dimension: the loop that everyone writes
@@ -39,12 +40,13 @@ ProbeLaw probe_law(const std::string& name);
 /// m probes for each sample of x (B, ...): (m, B, ...), of x's dtype.
 Tensor draw_probes(ProbeLaw law, std::int64_t m, const Tensor& x, Generator& generator);
 
+/// Of value_and_trace().
 struct TraceOptions {
-  TraceMethod method = TraceMethod::exact;
+  TraceMethod method = TraceMethod::exact;  ///< how
   // estimators
-  ProbeLaw law = ProbeLaw::rademacher;
-  std::int64_t probes = 1;         ///< products with J an estimate may cost; Hutch++ at least 3, XTrace at least 2
-  Generator* generator = nullptr;  ///< null: default_generator()
+  ProbeLaw law = ProbeLaw::rademacher;  ///< of the probes
+  std::int64_t probes = 1;              ///< products with J an estimate may cost; Hutch++ at least 3, XTrace at least 2
+  Generator* generator = nullptr;       ///< null: default_generator()
   double step = 0.1;  ///< length of fd's displacement of x: in f32 not much smaller, the error is O(step^2)
   // exact methods
   std::int64_t memory =
@@ -57,6 +59,7 @@ struct TraceOptions {
 /// Throws Error when f changes the shape, mixes the samples (as far as it can be seen), when a named order does not apply to
 /// f's graph, and for fewer probes than a method needs.
 std::pair<Tensor, Tensor> value_and_trace(const Score& f, const Tensor& x, const TraceOptions& options = {});
+/// The trace alone: (B).
 Tensor trace(const Score& f, const Tensor& x, const TraceOptions& options = {});
 
 /// What `trace` does, in words: chains and the order chosen for each, or products; multiply-adds and bytes of one evaluation.

@@ -12,10 +12,10 @@ namespace stein::smld {
 
 /// A finished or unfinished run's network.
 struct TrainedNetwork {
-  TrainConfig config;
+  TrainConfig config;  ///< as the run was started
   nn::NCSN network;    ///< with the averaged weights unless asked otherwise
   Shape sample_shape;  ///< (C, H, W)
-  std::int64_t step;
+  std::int64_t step;   ///< updates made
 };
 
 /// Reads the newest checkpoint of a run folder. Throws Error when `folder` is no run folder or has no whole checkpoint.

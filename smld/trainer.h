@@ -11,6 +11,7 @@
 
 namespace stein::smld {
 
+/// Of Trainer::run().
 struct RunOptions {
   std::optional<double> minutes{};          ///< ends the training after so long, however many steps that makes
   bool progress = true;                     ///< a progress bar on standard error
@@ -19,10 +20,11 @@ struct RunOptions {
 
 /// What may change when a run is continued; written to its config.json.
 struct Changes {
-  std::optional<std::int64_t> steps{};  ///< the new total
-  std::optional<double> learning_rate{};
+  std::optional<std::int64_t> steps{};    ///< the new total
+  std::optional<double> learning_rate{};  ///< from the next step on
 };
 
+/// How run() ended.
 enum class RunResult : std::uint8_t { finished, interrupted };
 
 /// A run folder holds config.json; metrics.csv, one row a step; loss.svg; samples/, grids on the way; checkpoints/;
@@ -39,14 +41,14 @@ class Trainer {
   /// Continues the run of `folder` from its last whole checkpoint. Throws Error when there is none although steps were made, and
   /// when the data are not those it began with.
   static Trainer resume(const std::string& folder, const Changes& changes = {});
-  Trainer(Trainer&&) noexcept;
+  Trainer(Trainer&&) noexcept;  ///< leaves an object that can only be destroyed
   ~Trainer();
 
   /// Trains to the end, evaluates, draws the samples.
   RunResult run(const RunOptions& options = {});
 
-  std::int64_t step() const;
-  const TrainConfig& config() const;
+  std::int64_t step() const;          ///< updates made
+  const TrainConfig& config() const;  ///< as in config.json
 
  private:
   struct State;

@@ -12,12 +12,14 @@ namespace stein {
 class Counted {
  public:
   Counted() = default;
-  Counted(const Counted&) {}
+  Counted(const Counted&) {}  ///< a copy is an object of its own, referenced by nobody
+  /// References count objects, not values: nothing is assigned.
   Counted& operator=(const Counted&) { return *this; }
-  std::uint32_t references() const { return count_.load(std::memory_order_acquire); }
+  std::uint32_t references() const { return count_.load(std::memory_order_acquire); }  ///< how many Refs hold it
 
  protected:
   virtual ~Counted() = default;
+  /// What runs when the last reference goes.
   virtual void destroy() const { delete this; }
 
  private:
@@ -31,25 +33,27 @@ template <class T>
 class Ref {
  public:
   Ref() = default;
-  Ref(std::nullptr_t) {}
-  explicit Ref(T* p) : p_(p) { retain(); }
-  Ref(const Ref& o) : p_(o.p_) { retain(); }
-  Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
+  Ref(std::nullptr_t) {}                                       ///< null
+  explicit Ref(T* p) : p_(p) { retain(); }                     ///< takes part in owning `p`; null stays null
+  Ref(const Ref& o) : p_(o.p_) { retain(); }                   ///< one more owner
+  Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}  ///< leaves null behind
+  /// From a reference to a derived class.
   template <class U>
   Ref(const Ref<U>& o) : p_(o.get()) {
     retain();
   }
+  /// Gives up what it held.
   Ref& operator=(Ref o) noexcept {
     std::swap(p_, o.p_);
     return *this;
   }
   ~Ref() { release(); }
 
-  T* get() const { return p_; }
-  T* operator->() const { return p_; }
-  T& operator*() const { return *p_; }
-  explicit operator bool() const { return p_ != nullptr; }
-  friend bool operator==(const Ref& a, const Ref& b) { return a.p_ == b.p_; }
+  T* get() const { return p_; }                                                ///< null when empty
+  T* operator->() const { return p_; }                                         ///< not for an empty one
+  T& operator*() const { return *p_; }                                         ///< not for an empty one
+  explicit operator bool() const { return p_ != nullptr; }                     ///< whether it holds anything
+  friend bool operator==(const Ref& a, const Ref& b) { return a.p_ == b.p_; }  ///< whether both hold the same object
 
  private:
   void retain() const {
@@ -63,6 +67,7 @@ class Ref {
   T* p_ = nullptr;
 };
 
+/// A new T(args...) and its first reference.
 template <class T, class... A>
 Ref<T> make_ref(A&&... args) {
   return Ref<T>(new T(std::forward<A>(args)...));

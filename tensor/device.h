@@ -9,13 +9,15 @@ namespace stein {
 
 /// Where a tensor's elements live.
 struct Device {
+  /// Kinds of devices; this build has cpu alone.
   enum class Kind : std::uint8_t { cpu, cuda };
-  Kind kind = Kind::cpu;
-  int index = 0;
+  Kind kind = Kind::cpu;  ///< which kind
+  int index = 0;          ///< which of several
 
-  friend bool operator==(const Device&, const Device&) = default;
+  friend bool operator==(const Device&, const Device&) = default;  ///< whether both are the same device
 };
 
+/// Where tensors live unless told otherwise.
 inline constexpr Device cpu{};
 
 /// "cpu" or "cuda:k".

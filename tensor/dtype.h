@@ -14,14 +14,21 @@ namespace stein {
 /// Element types. Derivatives exist for the floating ones; dtypes never mix silently.
 enum class DType : std::uint8_t { f32, f64, i64, u8, boolean };
 
-inline constexpr DType f32 = DType::f32, f64 = DType::f64, i64 = DType::i64, u8 = DType::u8, boolean = DType::boolean;
+inline constexpr DType f32 = DType::f32;          ///< 32-bit IEEE floats
+inline constexpr DType f64 = DType::f64;          ///< 64-bit IEEE floats
+inline constexpr DType i64 = DType::i64;          ///< signed 64-bit integers
+inline constexpr DType u8 = DType::u8;            ///< bytes, 0 to 255
+inline constexpr DType boolean = DType::boolean;  ///< false and true, a byte each
 
+/// Bytes of one element.
 constexpr std::size_t size_of(DType t) { return t == f32 ? 4 : t == f64 || t == i64 ? 8 : 1; }
+/// Whether derivatives exist: f32 and f64.
 constexpr bool is_floating(DType t) { return t == f32 || t == f64; }
+/// "f32", "f64", "i64", "u8" or "bool".
 constexpr std::string_view name_of(DType t) {
   return t == f32 ? "f32" : t == f64 ? "f64" : t == i64 ? "i64" : t == u8 ? "u8" : "bool";
 }
-std::ostream& operator<<(std::ostream& out, DType t);
+std::ostream& operator<<(std::ostream& out, DType t);  ///< writes name_of(t)
 
 /// The dtype that stores C++ type T.
 template <class T>
@@ -40,9 +47,10 @@ constexpr DType dtype_of() {
   }
 }
 
+/// A type as a value, for generic lambdas.
 template <class T>
 struct TypeTag {
-  using type = T;
+  using type = T;  ///< the type
 };
 
 /// Calls f(TypeTag<T>{}) with the C++ type of `t`.

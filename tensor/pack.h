@@ -19,7 +19,8 @@ using Pack = xsimd::batch<T>;
 #include "tensor/detail/scalar_pack.h"
 
 namespace stein {
+/// The registers of this unit's SIMD level, holding T.
 template <class T>
 using Pack = detail::STEIN_UNIT::ScalarPack<T>;
-}
+}  // namespace stein
 #endif

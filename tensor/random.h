@@ -17,14 +17,16 @@ class Generator {
  public:
   /// Everything there is to save: set_state(state()) goes on where it was.
   struct State {
-    std::uint64_t seed = 0, position = 0;
-    friend bool operator==(const State&, const State&) = default;
+    std::uint64_t seed = 0;                                        ///< key of Philox
+    std::uint64_t position = 0;                                    ///< blocks drawn so far
+    friend bool operator==(const State&, const State&) = default;  ///< whether both draw the same numbers
   };
 
+  /// Starts at position 0 of `seed`.
   explicit Generator(std::uint64_t seed = 0) : state_{seed, 0} {}
 
-  State state() const;
-  void set_state(const State& state);
+  State state() const;                 ///< seed and position
+  void set_state(const State& state);  ///< goes on from there
   /// An independent generator, a function of this one's seed and of `stream` (not of the position): its seed is a hash
   /// of both. Forks may be forked again.
   Generator fork(std::uint64_t stream) const;
@@ -43,6 +45,7 @@ Generator& default_generator();
 /// process stays where it is, for other threads too.
 class Substitute {
  public:
+  /// Replaces this thread's default generator.
   explicit Substitute(const Generator::State& state);
   ~Substitute();
   Substitute(const Substitute&) = delete;
@@ -61,14 +64,15 @@ void manual_seed(std::uint64_t seed);
 
 /// Uniform in [low, high): 24 random bits for f32, 53 for f64. Throws Error unless low < high, both finite.
 Tensor uniform(const Shape& shape, Generator& generator, double low = 0, double high = 1, DType dtype = f32);
-Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = f32);
+Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = f32);  ///< from default_generator()
 /// Normal with the given mean and standard deviation (Box and Muller from 32-bit, for f64 64-bit, uniforms: |z| <= 6.8,
 /// for f64 9.5).
 Tensor normal(const Shape& shape, Generator& generator, double mean = 0, double deviation = 1, DType dtype = f32);
+/// From default_generator().
 Tensor normal(const Shape& shape, double mean = 0, double deviation = 1, DType dtype = f32);
 /// Standard normal.
 Tensor randn(const Shape& shape, Generator& generator, DType dtype = f32);
-Tensor randn(const Shape& shape, DType dtype = f32);
+Tensor randn(const Shape& shape, DType dtype = f32);  ///< from default_generator()
 /// Standard normal of the shape and dtype of `t`, channels-last where `t` is; the values are those of randn(t.shape()).
 Tensor randn_like(const Tensor& t, Generator& generator = default_generator());
 /// -1 or 1 with equal probability; the same signs for both dtypes.
@@ -83,6 +87,6 @@ Tensor integers(std::int64_t low, std::int64_t high, const Shape& shape, Generat
 /// Overwrite `t`, in logical order, with what uniform() and normal() of its shape and dtype return. As in-place writes they
 /// raise the version and are refused on recorded tensors.
 void fill_uniform(Tensor& t, Generator& generator, double low = 0, double high = 1);
-void fill_normal(Tensor& t, Generator& generator, double mean = 0, double deviation = 1);
+void fill_normal(Tensor& t, Generator& generator, double mean = 0, double deviation = 1);  ///< normal(t.shape())
 
 }  // namespace stein

@@ -13,6 +13,7 @@ inline bool is_recording() { return detail::recording; }
 /// While alive, nothing is recorded in this thread: `NoGrad guard;`. NoGrad(false) switches recording on.
 class NoGrad {
  public:
+  /// Until destroyed; guards may be nested.
   explicit NoGrad(bool off = true) : before_(detail::recording) { detail::recording = !off; }
   ~NoGrad() { detail::recording = before_; }
   NoGrad(const NoGrad&) = delete;

@@ -12,23 +12,25 @@
 
 namespace stein {
 
-using NamedTensors = std::map<std::string, Tensor>;
-using Metadata = std::map<std::string, std::string>;
+using NamedTensors = std::map<std::string, Tensor>;   ///< by name
+using Metadata = std::map<std::string, std::string>;  ///< a file's own words, by key
 
 /// What a reader puts up with; files beyond it are errors.
 struct SafetensorsLimits {
-  std::int64_t header_bytes = std::int64_t{16} << 20;
-  std::int64_t entries = 100000;
+  std::int64_t header_bytes = std::int64_t{16} << 20;  ///< of the JSON header
+  std::int64_t entries = 100000;                       ///< tensors in a file
 };
 
 /// An open safetensors file: the header has been read and checked, elements are read on demand.
 class SafetensorsFile {
  public:
+  /// What the header says of a tensor.
   struct Entry {
-    std::string name;
-    DType dtype;
-    Shape shape;
-    std::int64_t offset, bytes;  // of the elements, from the start of the file
+    std::string name;     ///< as in the header
+    DType dtype;          ///< one of f32, f64, i64, u8, bool
+    Shape shape;          ///< row-major
+    std::int64_t offset;  ///< of the elements, in bytes from the start of the file
+    std::int64_t bytes;   ///< of the elements
   };
 
   /// Throws Error, naming the file and where possible the tensor, unless the header is well formed and its entries cover
@@ -37,11 +39,12 @@ class SafetensorsFile {
 
   /// In the order of their elements in the file.
   const std::vector<Entry>& entries() const { return entries_; }
-  const Metadata& metadata() const { return metadata_; }
+  const Metadata& metadata() const { return metadata_; }  ///< the header's `__metadata__`
+  /// Whether the file has a tensor of that name.
   bool contains(const std::string& name) const { return find(name) != nullptr; }
   /// Throws Error when there is no such tensor.
   const Entry& entry(const std::string& name) const;
-  Tensor read(const std::string& name) const;
+  Tensor read(const std::string& name) const;  ///< throws Error when there is none of that name
   /// All tensors; verifies the checksum when the file has one.
   NamedTensors read_all() const;
 

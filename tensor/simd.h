@@ -25,6 +25,7 @@
 
 namespace stein {
 
+/// X86-64 levels v2 (SSE4.2), v3 (AVX2), v4 (AVX-512); generic on other machines.
 enum class SimdLevel : std::uint8_t { v2, v3, v4, generic };
 
 /// The level in use. Chosen once, from the CPU and STEIN_SIMD.
@@ -33,7 +34,7 @@ SimdLevel simd_level();
 SimdLevel best_simd_level();
 /// Forces a level, for tests. Throws Error when the CPU does not have it.
 void set_simd_level(SimdLevel level);
-const char* name_of(SimdLevel level);
+const char* name_of(SimdLevel level);  ///< "v2", "v3", "v4" or "generic"
 /// Reads "v2", "v3", "v4" or "generic". Throws Error otherwise.
 SimdLevel parse_simd_level(const char* text);
 
@@ -45,7 +46,11 @@ extern SimdLevel current_simd_level;
 template <class F>
 struct PerLevel {
 #if defined(STEIN_LEVELS_X86)
-  F v2, v3, v4;
+  /// The kernels, one per level.
+  F v2;  ///< at least SSE4.2
+  F v3;  ///< AVX2 and FMA
+  F v4;  ///< AVX-512
+  /// That of the level in use.
   const F& get() const {
     switch (detail::current_simd_level) {
       case SimdLevel::v4:
@@ -57,7 +62,7 @@ struct PerLevel {
     }
   }
 #else
-  F generic;
+  F generic;  ///< the only one
   const F& get() const { return generic; }
 #endif
 };

@@ -12,26 +12,29 @@ namespace stein {
 
 /// One comparison of two numbers (or of two tensors: their largest difference).
 struct CheckLine {
-  int order = 0;         ///< derivative order
-  std::string mode;      ///< what was compared, for example "rev-rev" or "batched cotangents"
-  std::string argument;  ///< which argument was moved: "input 0", "cotangent 1", "all"
-  double error = 0;      ///< relative
-  double tolerance = 0;
-  double expected = 0, got = 0;  ///< of two numbers
-  std::string problem{};         ///< text of an Error thrown on the way
-  bool ok() const { return problem.empty() && error <= tolerance; }
+  int order = 0;          ///< derivative order
+  std::string mode;       ///< what was compared, for example "rev-rev" or "batched cotangents"
+  std::string argument;   ///< which argument was moved: "input 0", "cotangent 1", "all"
+  double error = 0;       ///< relative
+  double tolerance = 0;   ///< largest error that passes
+  double expected = 0;    ///< the number compared with, of two numbers
+  double got = 0;         ///< the number checked, of two numbers
+  std::string problem{};  ///< text of an Error thrown on the way
+  bool ok() const { return problem.empty() && error <= tolerance; }  ///< whether it passes; a NaN does not
 };
 
+/// All comparisons of a check.
 struct CheckReport {
-  std::vector<CheckLine> lines;
-  bool ok() const;
+  std::vector<CheckLine> lines;  ///< in the order of the checks
+  bool ok() const;               ///< whether there are lines and all pass
   /// Largest ratio error / tolerance; infinite when something threw.
   double worst() const;
   /// A table, the failures first and marked, or they alone.
   std::string to_string(bool failures_only = false) const;
-  void append(const CheckReport& other);
+  void append(const CheckReport& other);  ///< puts its lines behind these
 };
 
+/// What check_grads does.
 struct CheckOptions {
   int order = 3;            ///< highest order of derivative
   bool forward = true;      ///< forward and mixed modes too
@@ -50,6 +53,7 @@ struct CheckOptions {
 /// are relative to the sum of the magnitudes of the terms of these inner products. Never throws for a failing rule: what
 /// was thrown is a line of the report. A function without f64 result fails.
 CheckReport check_grads(const TensorsFunction& f, const Tensors& inputs, const CheckOptions& options = {});
+/// Of one input and one output.
 CheckReport check_grads(const TensorFunction& f, const Tensor& x, const CheckOptions& options = {});
 
 /// For f linear in its f64 inputs jointly: <f(x), y> = sum_k <x_k, (f* y)_k> and f's tangent along x is f(x), both to

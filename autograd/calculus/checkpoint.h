@@ -18,6 +18,6 @@ namespace stein {
 /// draws the same as the first, provided that no other thread drew from it during the first. Other generators that f
 /// captures go on instead: fork one inside f (`Generator g(seed)`). Without recording this is f(inputs).
 Tensors checkpoint(const TensorsFunction& f, const Tensors& inputs);
-Tensor checkpoint(const TensorFunction& f, const Tensor& x);
+Tensor checkpoint(const TensorFunction& f, const Tensor& x);  ///< of one input and one output
 
 }  // namespace stein

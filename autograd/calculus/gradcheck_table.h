@@ -9,12 +9,15 @@ namespace stein {
 
 /// One comparison of one op on one sample.
 struct GradcheckRow {
-  std::string op, sample;
-  int order;
-  std::string mode, argument;
-  double error, tolerance;
-  bool ok;
-  std::string problem;  ///< what was thrown, if anything
+  std::string op;        ///< its name
+  std::string sample;    ///< label of the sample
+  int order;             ///< of the derivative
+  std::string mode;      ///< as CheckLine's
+  std::string argument;  ///< as CheckLine's
+  double error;          ///< relative
+  double tolerance;      ///< largest error that passes
+  bool ok;               ///< whether it passed
+  std::string problem;   ///< what was thrown, if anything
 };
 
 /// Inputs as the sample's specs ask for; floating ones in f64 unless the spec says f32.

@@ -27,7 +27,8 @@ class BatchCursor {
   std::vector<std::int64_t> next();
   /// Samples handed out since the beginning.
   std::uint64_t position() const { return position_; }
-  void seek(std::uint64_t position) { position_ = position; }
+  void seek(std::uint64_t position) { position_ = position; }  ///< to a position() of before
+  /// Passes through the data that are complete.
   std::uint64_t epoch() const { return position_ / static_cast<std::uint64_t>(samples_); }
 
  private:
@@ -41,9 +42,9 @@ class BatchCursor {
 
 /// One batch: samples (B, C, H, W) or (B, D) f32, where they came from, and the cursor's position after it (to save and seek).
 struct Batch {
-  Tensor samples;
-  std::vector<std::int64_t> indices;
-  std::uint64_t position = 0;
+  Tensor samples;                     ///< (B, ...)
+  std::vector<std::int64_t> indices;  ///< of the samples in the data set
+  std::uint64_t position = 0;         ///< of the cursor behind this batch
 };
 
 /// The batches of a BatchCursor, made on a thread of its own up to `ahead` batches early. The sequence is the cursor's.

@@ -22,12 +22,13 @@ class Dataset {
   /// finite, and f32 images outside [0, 1].
   Dataset(std::string name, Tensor samples, Tensor labels = {});
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return name_; }  ///< for people
+  /// Number of samples.
   std::int64_t size() const { return rows_ ? static_cast<std::int64_t>(rows_->size()) : all_rows(); }
   /// (C, H, W) or (D).
   const Shape& sample_shape() const { return sample_shape_; }
-  bool is_image() const { return sample_shape_.rank() == 3; }
-  bool has_labels() const { return labels_.defined(); }
+  bool is_image() const { return sample_shape_.rank() == 3; }  ///< samples (C, H, W)
+  bool has_labels() const { return labels_.defined(); }        ///< whether labels() may be called
 
   /// (B, C, H, W) or (B, D), f32, of the samples at `indices`, each in [0, size()). Throws Error otherwise.
   Tensor batch(std::span<const std::int64_t> indices) const;
@@ -52,13 +53,15 @@ class Dataset {
 
 /// Data to train on and data never trained on.
 struct DataSplits {
-  Dataset train, held_out;
+  Dataset train;     ///< to learn from
+  Dataset held_out;  ///< to judge by
 };
 
 /// Splits data that comes in one piece: samples 9, 19, 29, ... are held out (the last one when there are fewer than ten).
 /// Throws Error for fewer than two samples.
 DataSplits split_every_tenth(const Dataset& data);
 
+/// What open_data() makes of the files.
 struct DataOptions {
   std::int64_t image_size =
       0;                   ///< side of the square images of a folder and of "shapes"; 0: see image_folder.h, shapes.h

@@ -11,9 +11,11 @@ namespace stein::smld {
 
 /// A decoded picture: row by row, channels innermost, values in [0, 1].
 struct Picture {
-  std::int64_t height = 0, width = 0, channels = 0;  ///< channels: 1 grey or 3 RGB
-  bool deep = false;                                 ///< the file had 16 bits a channel
-  std::vector<float> values;                         ///< (H, W, C)
+  std::int64_t height = 0;    ///< rows
+  std::int64_t width = 0;     ///< columns
+  std::int64_t channels = 0;  ///< 1 grey or 3 RGB
+  bool deep = false;          ///< the file had 16 bits a channel
+  std::vector<float> values;  ///< (H, W, C)
 };
 
 /// Decodes a PNG (grey, palette or RGB, 1 to 16 bits, interlaced or not) or a JPEG (grey or colour), told apart by their first

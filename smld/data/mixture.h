@@ -23,13 +23,13 @@ class GaussianMixture {
   /// radius 2; "grid" nine of deviation 0.15 at {-1.5, 0, 1.5}^2; "ellipses" three that overlap, with full covariances.
   /// Throws Error for other names.
   static GaussianMixture named(std::string_view name);
-  static bool is_name(std::string_view name);
+  static bool is_name(std::string_view name);  ///< whether named() knows it
 
-  std::int64_t components() const { return k_; }
-  std::int64_t dimension() const { return d_; }
-  const Tensor& weights() const { return weights_; }
-  const Tensor& means() const { return means_; }
-  const Tensor& covariances() const { return covariances_; }
+  std::int64_t components() const { return k_; }              ///< K
+  std::int64_t dimension() const { return d_; }               ///< d
+  const Tensor& weights() const { return weights_; }          ///< (K) f64, of sum 1
+  const Tensor& means() const { return means_; }              ///< (K, d) f64
+  const Tensor& covariances() const { return covariances_; }  ///< (K, d, d) f64
 
   /// The law of alpha x + sigma z, z ~ N(0, I): means alpha mu_k, covariances alpha^2 S_k + sigma^2 I. Throws Error unless
   /// sigma >= 0 and both are finite, and when the result is no mixture (alpha = sigma = 0).
