@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The test build/planted: tools/check_layers and tools/check_simd_symbols must find what is planted here, and only that.
+"""The test build/planted: tools/check_layers, tools/check_simd_symbols and tools/api_docs must find what is planted here, and only that.
 
 usage: planted.py SOURCE_FOLDER C++COMPILER
 """
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,7 +81,35 @@ def symbols(source, compiler):
     expect(status == 77, "no units above the baseline: " + said)
 
 
+def api_docs(source):
+    def run(header):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "tools/api_docs", "tools/deps", "docs/Doxyfile", "docs/api.dox":
+                path = pathlib.Path(folder) / name
+                path.parent.mkdir(exist_ok=True)
+                shutil.copy(source / name, path)
+            for layer in "tensor", "autograd/calculus", "ops", "nn", "smld/data", "stein":
+                (pathlib.Path(folder) / layer).mkdir(parents=True)
+            # What docs/api.dox speaks of is not here, so only complaints about this header count.
+            (pathlib.Path(folder) / "tensor/planted.h").write_text(header, encoding="utf-8")
+            done = subprocess.run([path.parent.parent / "tools/api_docs", "--no-install"], capture_output=True, text=True)
+            return done.returncode, "".join(line for line in done.stdout.splitlines(True) if "planted" in line)
+
+    if shutil.which("doxygen") is None:
+        return
+    good = GOOD + "namespace stein {\n/// Three.\nint f(int a);\n/// A struct.\nstruct S {\n  int a;  ///< a field\n};\n}  // namespace stein\n"
+    status, said = run(good)
+    expect(status == 0 and not said, f"every name has words, but {status}: {said}")
+    status, said = run(good.replace("  ///< a field", ""))
+    expect(status == 1 and "Member a" in said, "a field without words: " + said)
+    status, said = run(good.replace("/// Three.\n", ""))
+    expect(status == 1 and "Member f" in said, "a function without words: " + said)
+    status, said = run(good.replace("namespace stein {", "namespace stein::planted {"))
+    expect(status == 1 and "stein::planted has no @namespace" in said, "a namespace without words: " + said)
+
+
 if __name__ == "__main__":
     layers(pathlib.Path(sys.argv[1]))
     symbols(pathlib.Path(sys.argv[1]), sys.argv[2])
+    api_docs(pathlib.Path(sys.argv[1]))
     print("every planted fault was found")
