@@ -85,11 +85,7 @@ void transform_result(const WinogradGeometry& q, const T* products, int64_t c0, 
     for (int j = 0; j < W; ++j) {
       Vec<T> m[H];
       STEIN_UNROLL
-      for (int i = 0; i < H; ++i) {
-        const T* from = products + (W * i + j) * kGroup * kPixel + v;
-        m[i] = load(from);
-        __builtin_prefetch(from + 2 * kPixel);
-      }
+      for (int i = 0; i < H; ++i) m[i] = load(products + (W * i + j) * kGroup * kPixel + v);
       winograd_result<T, R>(m, 1, t + j, W);
     }
     T* row = first;

@@ -170,11 +170,7 @@ void transform_source(const WinogradGeometry& q, const T* src, const TilePlace& 
       Vec<T> line[W];
       winograd_source<T, C>(t + W * i, 1, line, 1);
       STEIN_UNROLL
-      for (int j = 0; j < W; ++j) {
-        T* point = out + (W * i + j) * kGroup * kLine<T>;
-        store(point, line[j]);
-        __builtin_prefetch(point + 2 * kLine<T>, 1);
-      }
+      for (int j = 0; j < W; ++j) store(out + (W * i + j) * kGroup * kLine<T>, line[j]);
     }
   }
 }
