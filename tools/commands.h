@@ -81,7 +81,7 @@ struct GraphArgs {
   std::vector<std::string> shapes;  // NAME=SIZES
   int order = 1;
   std::uint64_t seed = 0;
-  bool measure = false;
+  bool measure = false, fold = false;
 };
 int graph(GraphArgs args);
 

@@ -123,14 +123,15 @@ int graph(GraphArgs args) {
   if (args.measure) record(subject, args.order);  // caches filled, threads started
   const GraphRecording recording;
   const Recorded r = record(subject, args.order);
-  const GraphInfo g = recording.graph(r.results, r.names, args.measure);
+  const GraphInfo whole = recording.graph(r.results, r.names, args.measure);
+  const GraphInfo g = args.fold ? fold_modules(whole) : whole;
   const std::string text = form == "html" || form == "svg" ? titled(g, title(args)) : plain(g);
   if (args.out.empty()) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
   write(args.out, text);
-  fmt::print("{}: {} nodes", args.out, g.nodes.size());
+  fmt::print("{}: {} nodes", args.out, whole.nodes.size());
   for (const auto& l : g.levels)
     fmt::print("{} {} of order {}", l.order == g.levels[0].order ? ":" : ",", l.nodes, l.order);
   fmt::print("; {} bytes kept\n", g.bytes);

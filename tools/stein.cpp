@@ -179,6 +179,7 @@ int main(int argc, char** argv) {
   c->add_option("--out", ga.out, "file to write: .html, a page to explore; .svg, .dot, .json or .txt (default: text)");
   c->add_option("--shape", ga.shapes, "NAME=SIZES of a variable, for example x=3,2; may be repeated (default: 2)");
   c->add_option("--seed", ga.seed, "seed of weights and inputs")->check(not_negative);
+  c->add_flag("--fold", ga.fold, "one node for each visit to a module of the network (the page folds by itself)");
   c->add_flag("--measure", ga.measure, "also the time of each op, of a second run");
   add_model_options(*c, ga.model, {"ncsn", "mlp", "energy", "unet"});
   on(c, [&] { return graph(ga); });

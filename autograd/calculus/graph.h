@@ -82,6 +82,10 @@ using TensorNames = std::vector<std::pair<std::string, Tensor>>;
 /// The whole graph behind `outputs`.
 GraphInfo graph_info(const Tensors& outputs, const TensorNames& names = {});
 
+/// One node of kind "module" for each visit to a module of the outermost level, forward or backward, in the order of time, with the
+/// order that most of its nodes have. For graphs of hundreds of nodes and more; walks and memory are left out.
+GraphInfo fold_modules(const GraphInfo& graph);
+
 /// A table with one line per node, and a summary.
 std::string to_text(const GraphInfo& graph);
 /// The text of these tensors' graph.

@@ -23,6 +23,11 @@ void put(std::string& to, fmt::format_string<T...> format, T&&... args) {
 // Renderers differ in their fonts; this is wide enough for all of them.
 double text_width(const std::string& text, double letter) { return letter * static_cast<double>(text.size()); }
 
+std::string legend_words(const GraphInfo::Level& l) {
+  return fmt::format("order {}: {} node{}", l.order, l.nodes, l.nodes == 1 ? "" : "s");
+}
+double legend_width(const std::string& words) { return std::max(120.0, 24 + text_width(words, 6)); }
+
 std::string style() {
   std::string s =
       ".paper{fill:#fff}.ink{fill:#1d2127}.faint{fill:#5c6670}.edge{fill:none;stroke:#8a939c;stroke-width:1.1}"
@@ -68,7 +73,8 @@ std::string to_svg(const GraphInfo& g, const std::string& title) {
   const auto layout = detail::layered(widths, pairs, kRow, kGap);
 
   const double top = title.empty() ? kMargin / 2 : kTitle;
-  const double legend = 120 * static_cast<double>(g.levels.size()) + 220;
+  double legend = 220;
+  for (const auto& l : g.levels) legend += legend_width(legend_words(l));
   const double width = std::max({layout.width, legend, text_width(title, 8)}) + 2 * kMargin;
   const double height = layout.height + top + kLegend;
   const double shift = (width - layout.width) / 2;
@@ -107,12 +113,12 @@ std::string to_svg(const GraphInfo& g, const std::string& title) {
   double x = kMargin;
   const double y = height - 12;
   for (const auto& l : g.levels) {
+    const std::string words_of_level = legend_words(l);
     put(s,
         "<rect class=\"box o{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"14\" height=\"12\" rx=\"3\"/><text class=\"faint\" "
-        "x=\"{:.1f}\" "
-        "y=\"{:.1f}\" font-size=\"11\">order {}: {} node{}</text>\n",
-        l.order % detail::kOrderColors, x, y - 10, x + 19, y, l.order, l.nodes, l.nodes == 1 ? "" : "s");
-    x += 120;
+        "x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"11\">{}</text>\n",
+        std::max(l.order, 0) % detail::kOrderColors, x, y - 10, x + 19, y, words_of_level);
+    x += legend_width(words_of_level);
   }
   put(s,
       "<path class=\"edge saved\" d=\"M{:.1f} {:.1f}h28\"/><text class=\"faint\" x=\"{:.1f}\" y=\"{:.1f}\" "

@@ -91,6 +91,11 @@ TEST_CASE("stein graph: networks and losses, every form") {
   CHECK(g.json({"loss:dsm", "--model", "energy"})["levels"].size() == 3);
   CHECK(g.json({"unet", "--order", "0"})["nodes"].size() > 100);
 
+  const Json folded = g.json({"ncsn", "--fold"});
+  CHECK(folded["nodes"].size() < 40);  // a box for each visit to one of eleven modules
+  CHECK(folded["nodes"].size() > 20);
+  CHECK(folded["levels"][0]["nodes"] > 300);
+
   const std::string svg = g.dir / "g.svg", dot = g.dir / "g.dot", page = g.dir / "g.html";
   CHECK(g.graph({"mlp", "--out", svg}).out.find("nodes: ") != std::string::npos);
   CHECK(xml_fault(read_file(svg)) == "");

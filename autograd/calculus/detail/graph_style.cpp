@@ -45,6 +45,7 @@ GraphWords words_of(const GraphInfo& g, int node) {
   const auto& n = g.nodes[static_cast<std::size_t>(node)];
   GraphWords w;
   w.title = n.name.empty() ? n.op : n.op == "leaf" ? n.name : n.op + " = " + n.name;
+  if (n.kind == "module") w.title = n.op, w.shapes = n.name;
   for (const auto& v : n.outputs)
     w.shapes += fmt::format("{}{} {}", w.shapes.empty() ? "" : ", ", name_of(v.dtype), to_string(v.shape));
   w.details = fmt::format("#{} {}, order {}", node, n.op, n.order);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is seen: nodes, or boxes that stand for all nodes of a folded module and one order; laid out, drawn, moved and zoomed.
+// What is seen: nodes, or boxes that stand for a visit to a folded module; laid out, drawn, moved and zoomed.
 "use strict";
 
 const graph = JSON.parse(document.getElementById("graph").textContent);
@@ -12,6 +12,8 @@ graph.nodes.forEach((n, i) => {
   n.from = [...new Set(n.inputs.map(p => p[0]))].filter(k => k >= 0).map(k => ({node: k, saved: kept.has(k)}));
   for (const e of n.from) graph.users[e.node].push(i);
 });
+
+graph.walks.forEach((steps, w) => steps.forEach(s => s.made.forEach(i => graph.nodes[i].walk = w)));
 
 const esc = text => String(text).replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\"": "&quot;"}[c]));
 const bytesText = b => b < 1e3 ? b + " B" : b < 1e6 ? (b / 1e3).toPrecision(3) + " kB" : b < 1e9 ? (b / 1e6).toPrecision(3) + " MB"
@@ -32,24 +34,34 @@ function paths(module) {
 const foldOf = n => paths(n.module).find(p => folded.has(p));
 const topModules = () => new Set(graph.nodes.filter(n => n.module).map(n => n.module.split(".")[0]));
 
-// Boxes in the order of the first node that computes; an edge that leads back to an earlier box is laid out turned round.
+// A folded module is a box for each visit: nodes made one after the other in the forward pass or in one walk, so that every edge
+// leads to a later box. Leaves, which depend on nothing, come first, or into the visit of their own module that uses them first.
 function assemble() {
-  const groups = new Map();
-  view.boxes = [];
-  view.boxOf = graph.nodes.map((n, i) => {
-    const module = foldOf(n), key = module === undefined ? i : module + "\n" + n.order;
-    if (!groups.has(key)) {
-      groups.set(key, view.boxes.length);
-      view.boxes.push({nodes: [], module, order: n.order});
-    }
-    view.boxes[groups.get(key)].nodes.push(i);
-    return groups.get(key);
+  const leaves = [], visits = [], box = (list, i, module) => {
+    list.push({nodes: [i], module});
+    return list[list.length - 1];
+  };
+  const of = [];
+  let last = null;
+  graph.nodes.forEach((n, i) => {
+    if (n.op === "leaf") return;
+    const module = foldOf(n);
+    if (module !== undefined && last && last.module === module && last.walk === n.walk) last.nodes.push(i);
+    else last = box(visits, i, module);
+    last.walk = n.walk;
+    of[i] = last;
   });
-  const first = view.boxes.map(b => b.nodes.find(i => graph.nodes[i].op !== "leaf") ?? b.nodes[0]);
-  const order = first.map((_, b) => b).sort((a, b) => first[a] - first[b]), place = [];
-  order.forEach((b, i) => place[b] = i);
-  view.boxes = order.map(b => view.boxes[b]);
-  view.boxOf = view.boxOf.map(b => place[b]);
+  const folds = new Map();
+  graph.nodes.forEach((n, i) => {
+    if (n.op !== "leaf") return;
+    const module = foldOf(n), user = of[graph.users[i][0]];
+    of[i] = module === undefined ? box(leaves, i) : user && user.module === module ? user : folds.get(module) ?? box(leaves, i, module);
+    if (module !== undefined && of[i] !== user) folds.set(module, of[i]);
+    if (!of[i].nodes.includes(i)) of[i].nodes.push(i);
+  });
+  view.boxes = [...leaves, ...visits];
+  view.boxes.forEach((b, i) => (b.place = i, b.order = mostly(b.nodes.map(k => graph.nodes[k].order))));
+  view.boxOf = of.map(b => b.place);
   const edges = new Map();
   graph.nodes.forEach((n, i) => {
     for (const e of n.from) {
@@ -72,6 +84,12 @@ function assemble() {
     b.width = Math.max(48, 18 + 7.4 * b.title.length, 18 + 6 * b.words.length);
   }
 }
+// The number that comes most often.
+function mostly(list) {
+  const count = new Map();
+  for (const v of list) count.set(v, (count.get(v) ?? 0) + 1);
+  return [...count].reduce((a, b) => b[1] > a[1] ? b : a)[0];
+}
 const results = new Set(graph.outputs.map(o => o[0]));
 
 function curve(x, y, bends, toX, toY) {
@@ -88,19 +106,17 @@ function curve(x, y, bends, toX, toY) {
 
 function draw() {
   assemble();
-  const turned = view.edges.map(e => e.from > e.to);
-  const l = layered(view.boxes.map(b => b.width), view.edges.map(e => e.from < e.to ? [e.from, e.to] : [e.to, e.from]), kRow, kGap);
+  const l = layered(view.boxes.map(b => b.width), view.edges.map(e => [e.from, e.to]), kRow, kGap);
   view.width = l.width, view.height = l.height;
   view.boxes.forEach((b, i) => (b.x = l.x[i], b.y = l.y[i]));
   let s = "";
   view.edges.forEach((e, i) => {
     const a = view.boxes[e.from], b = view.boxes[e.to];
-    const [upper, lower] = turned[i] ? [b, a] : [a, b], sign = turned[i] ? -1 : 1;  // its head is at b
-    const path = curve(upper.x, upper.y + kHeight / 2, l.bends[i], lower.x, lower.y - kHeight / 2 - (turned[i] ? 0 : 5));
+    const path = curve(a.x, a.y + kHeight / 2, l.bends[i], b.x, b.y - kHeight / 2 - 5);
     const w = Math.min(1.3 + 0.5 * Math.log2(e.count), 4);  // many edges in one
     s += `<path class="edge${e.saved ? " saved" : ""}" id="e${i}" d="${path}"${
         e.count > 1 ? ` style="stroke-width:${w};stroke-dasharray:${e.saved ? `0.1 ${2.2 * w}` : "none"};opacity:.6"` : ""}/>`;
-    s += `<path class="head" d="M${b.x.toFixed(1)} ${(b.y - sign * kHeight / 2).toFixed(1)}l-3.5 ${-7 * sign}h7z"/>`;
+    s += `<path class="head" d="M${b.x.toFixed(1)} ${(b.y - kHeight / 2).toFixed(1)}l-3.5 -7h7z"/>`;
   });
   view.boxes.forEach((b, i) => {
     s += `<g class="node o${colorOf(b.order)}${b.module === undefined ? "" : " folded"}${b.result ? " result" : ""}" data-box="${i}">`;

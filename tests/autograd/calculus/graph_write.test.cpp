@@ -8,6 +8,7 @@
 #include "autograd/calculus/detail/graph_layout.h"
 #include "autograd/calculus/graph_recording.h"
 #include "autograd/grad.h"
+#include "autograd/profile.h"
 #include "ops/ops.h"
 #include "tests/support/xml.h"
 
@@ -162,6 +163,34 @@ TEST_CASE("graph writers: layers lead down, boxes of a layer keep their distance
     for (std::size_t k = 0; k < i; ++k)
       if (l.y[i] == l.y[k]) CHECK(std::abs(l.x[i] - l.x[k]) >= 70 - 1e-6);
   }
+}
+
+TEST_CASE("graph writers: folded, a module is a node for each visit, and every edge leads to a later one") {
+  Tensor x = ones({2}, f64).requires_grad_(), w = ones({2}, f64).requires_grad_();
+  GraphRecording recording;
+  const auto layer = [&](const char* name, const Tensor& t) {
+    const ProfileScope scope(name);
+    const ProfileScope inner("part");
+    return tanh(t * w) + t;
+  };
+  const Tensor y = layer("a", exp(layer("b", layer("a", x))));
+  const Tensor d = grad(y, x, {.cotangents = {ones({2}, f64)}, .create_graph = true});
+  const GraphInfo g = recording.graph({y, d}, {{"x", x}, {"a.w", w}}), f = fold_modules(g);
+  std::string words;
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < f.nodes.size(); ++i) {
+    const auto& n = f.nodes[i];
+    words += n.op + std::to_string(n.order) + " ";
+    bytes += n.bytes;
+    CHECK((n.kind == "module") == (n.op == "a" || n.op == "b"));
+    for (const auto& in : n.inputs) CHECK(in.first < static_cast<int>(i));
+  }
+  CHECK(words == "leaf0 a0 b0 exp0 a0 a1 mul1 b1 a1 ");  // mul: the rule of exp; w has gone into the first a
+  CHECK(bytes == g.bytes);
+  CHECK(f.nodes[1].name.starts_with("4 nodes, "));
+  CHECK(f.outputs == std::vector<std::pair<int, int>>{{4, 0}, {8, 0}});
+  CHECK(test::xml_fault(to_svg(f)) == "");
+  CHECK(nlohmann::json::parse(to_json(f))["nodes"].size() == 9);
 }
 
 TEST_CASE("graph writers: thousands of nodes, a chain of twenty thousand") {
