@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A described graph as a page: the description as JSON, and graph_page/ of this folder, which the build has turned into strings.
+// A described graph as a page: the description as JSON, and page/ of this folder, which the build has turned into strings.
 #include "autograd/calculus/detail/graph_page.h"
 #include "autograd/calculus/detail/graph_style.h"
 #include "autograd/calculus/graph.h"
@@ -7,9 +7,9 @@
 namespace stein {
 
 std::string to_html(const GraphInfo& g, const std::string& title) {
-  // "</script>" in a name must not end the element; in JSON a slash may be written like this.
+  // "</script>" in a name must not end the element, nor "<!--<script>" keep it open; in JSON a < may be written like this.
   std::string data = to_json(g);
-  for (std::size_t at = 0; (at = data.find("</", at)) != std::string::npos; at += 3) data.replace(at, 2, "<\\/");
+  for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos; at += 6) data.replace(at, 1, "\\u003c");
   const std::string name = title.empty() ? "graph" : detail::escaped(title);
   std::string s =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

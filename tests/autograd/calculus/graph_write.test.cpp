@@ -141,6 +141,11 @@ TEST_CASE("graph writers: SVG and page are well formed whatever the names are") 
   const auto begin = html.find("id=\"graph\">") + 11;
   CHECK(nlohmann::json::parse(html.substr(begin, html.find("</script>") - begin))["nodes"].size() == g.nodes.size());
   CHECK(test::xml_fault(to_svg(graph_info({ones({2})}))) == "");
+  const Tensor x = ones({2}).requires_grad_();
+  const std::string hostile = to_html(graph_info({x}, {{"<!--<script></script>", x}}));
+  CHECK(test::count(hostile, "<script") == 2);
+  CHECK(test::count(hostile, "</script>") == 2);
+  CHECK(test::count(hostile, "<!--") == 0);
 }
 
 TEST_CASE("graph writers: layers lead down, boxes of a layer keep their distance, edges bend between them") {
