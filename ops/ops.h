@@ -130,6 +130,8 @@ inline Tensor where(const Tensor& condition, double a, const Tensor& b) {
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< f32, f64 or i64; 0 for no elements
 /// Sums over the axes along which `shape` was broadcast to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
+/// sum over `axis` of a b, without storing the product: operands of one floating dtype that broadcast -> without `axis`.
+Tensor vecdot(const Tensor& a, const Tensor& b, int axis = -1);
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);  ///< NaN for no elements
 /// `correction` 1: divided by n - 1; 0: by n.
 Tensor var(const Tensor& x, const Axes& axes = {}, int correction = 1, bool keepdim = false);

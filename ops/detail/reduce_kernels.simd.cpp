@@ -37,24 +37,32 @@ T sum_block(const T* x, std::int64_t n) {
 // Sums of blocks are added pairwise like the carries of a binary counter, so the rounding error grows with log n. The
 // order depends on n alone.
 template <class T>
+class PairwiseSum {
+ public:
+  void add(T sum) {
+    std::uint64_t c = counter_++;
+    int l = 0;
+    for (; c & 1; c >>= 1) sum = level_[l++] + sum;
+    level_[l] = sum;
+  }
+  T value() const {
+    T total = T(0);
+    for (int l = 0; counter_ >> l; ++l)
+      if (counter_ >> l & 1) total += level_[l];
+    return total;
+  }
+
+ private:
+  T level_[64];
+  std::uint64_t counter_ = 0;
+};
+
+template <class T>
 T sum_row(const T* x, std::int64_t n) {
   if (n <= kBlock) return sum_block(x, n);
-  T level[64];
-  std::uint64_t counter = 0;
-  while (n > 0) {
-    const std::int64_t m = n < kBlock ? n : kBlock;
-    T sum = sum_block(x, m);
-    std::uint64_t c = counter++;
-    int l = 0;
-    for (; c & 1; c >>= 1) sum = level[l++] + sum;
-    level[l] = sum;
-    x += m;
-    n -= m;
-  }
-  T total = T(0);
-  for (int l = 0; counter >> l; ++l)
-    if (counter >> l & 1) total += level[l];
-  return total;
+  PairwiseSum<T> total;
+  for (std::int64_t i = 0; i < n; i += kBlock) total.add(sum_block(x + i, n - i < kBlock ? n - i : kBlock));
+  return total.value();
 }
 
 template <class T>
@@ -101,6 +109,41 @@ void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
   }
 }
 
+// Blocks of products that stay in the first cache, summed as if they had been stored.
+template <class T>
+void dot_columns(const T* a, const T* b, T* out, std::int64_t n, std::int64_t inner) {
+  T products[kBlock];
+  const auto multiply = [&](std::int64_t from, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) products[i] = a[from + i] * b[from + i];
+  };
+  if (inner == 1) {
+    PairwiseSum<T> total;
+    for (std::int64_t j = 0; j < n; j += kBlock) {
+      const std::int64_t count = n - j < kBlock ? n - j : kBlock;
+      multiply(j, count);
+      total.add(sum_block(products, count));
+    }
+    out[0] = total.value();
+    return;
+  }
+  // Bands of 128 rows, added one after the other, as for the sums of columns.
+  constexpr std::int64_t band = 128, tile = 256;
+  for (std::int64_t i0 = 0; i0 < inner; i0 += tile) {
+    const std::int64_t width = inner - i0 < tile ? inner - i0 : tile;
+    T sum[tile];
+    for (std::int64_t i = 0; i < width; ++i) out[i0 + i] = T(0);
+    for (std::int64_t j0 = 0; j0 < n; j0 += band) {
+      const std::int64_t end = n - j0 < band ? n : j0 + band;
+      for (std::int64_t i = 0; i < width; ++i) sum[i] = T(0);
+      for (std::int64_t j = j0; j < end; ++j) {
+        const T *x = a + j * inner + i0, *y = b + j * inner + i0;
+        for (std::int64_t i = 0; i < width; ++i) sum[i] += x[i] * y[i];
+      }
+      for (std::int64_t i = 0; i < width; ++i) out[i0 + i] += sum[i];
+    }
+  }
+}
+
 }  // namespace
 
 void sum_rows_f32(const float* in, float* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
@@ -110,6 +153,13 @@ void sum_columns_f32(const float* in, float* out, std::int64_t n, std::int64_t i
 }
 void sum_columns_f64(const double* in, double* out, std::int64_t n, std::int64_t inner) {
   sum_columns(in, out, n, inner);
+}
+
+void dot_columns_f32(const float* a, const float* b, float* out, std::int64_t n, std::int64_t inner) {
+  dot_columns(a, b, out, n, inner);
+}
+void dot_columns_f64(const double* a, const double* b, double* out, std::int64_t n, std::int64_t inner) {
+  dot_columns(a, b, out, n, inner);
 }
 
 }  // namespace stein::kernels::STEIN_UNIT

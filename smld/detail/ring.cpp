@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "autograd/calculus/checkpoint.h"
+#include "autograd/rule.h"
 #include "ops/ops.h"
 #include "tensor/recording.h"
 
@@ -46,6 +47,16 @@ std::int64_t widest_but(const std::vector<std::int64_t>& n, int c) {
   return w;
 }
 
+// diag(d) on every row: x (1 or B, count, n), d (1 or B, n). A product of its own, since the derivative in d is a sum over the rows of
+// products as large as x, which need not be stored.
+struct ScaleRows {
+  static constexpr const char* name = "scale_rows";
+  static constexpr Kind kind = Kind::bilinear;
+  Tensor forward(const Tensor& x, const Tensor& d) const { return x * unsqueeze(d, -2); }
+  Tensor vjp0(G g, In<1> d) const { return g * unsqueeze(d, -2); }
+  Tensor vjp1(G g, In<0> x) const { return vecdot(g, x, -2); }
+};
+
 // One chunk of rows [first, first + count) of the cut node: (B).
 Tensor rows_of(const std::vector<Tensor>& m, const std::vector<Tensor>& d, int c, std::int64_t first,
                std::int64_t count) {
@@ -55,11 +66,11 @@ Tensor rows_of(const std::vector<Tensor>& m, const std::vector<Tensor>& d, int c
   };
   const auto scaled = [&](const Tensor& x, int p) {
     const Tensor& diagonal = d[at(p, r)];
-    return diagonal.defined() ? x * unsqueeze(diagonal, 1) : x;
+    return diagonal.defined() ? record(ScaleRows{}, x, diagonal) : x;
   };
   Tensor x = scaled(unsqueeze(narrowed(transpose(m[at(c, r)]), 0), 0), c + 1);  // (1 or B, count, n_{c+1})
   for (int p = c + 1; p < c + r - 1; ++p) x = scaled(matmul(x, transpose(m[at(p, r)])), p + 1);
-  Tensor rows = sum(x * narrowed(m[at(c - 1, r)], 0), {-1});  // (1 or B, count)
+  Tensor rows = vecdot(x, narrowed(m[at(c - 1, r)], 0));  // (1 or B, count)
   if (d[at(c, r)].defined()) rows = rows * narrowed(d[at(c, r)], -1);
   return sum(rows, {-1});
 }
