@@ -153,6 +153,7 @@ TEST_CASE("from_pytorch.md: shapes") {
 TEST_CASE("from_pytorch.md: linear algebra") {
   const Tensor a = tensor({{4, 1}, {1, 3}}, f64), b = tensor({{1, 2}, {3, 4}}, f64);
   CHECK(equal(einsum("ij,jk->ik", {a, b}), matmul(a, b)));
+  CHECK(equal(vecdot(a, a), sum(a * a, {-1})));
   CHECK(dot(a[0], b[0]).item() == 6);
   CHECK(equal(outer(a[0], b[0]), tensor({{4, 8}, {1, 2}}, f64)));
   const Tensor l = cholesky(a);
