@@ -2,6 +2,7 @@
 // A described graph as DOT and as JSON.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "autograd/calculus/detail/graph_style.h"
@@ -14,7 +15,14 @@ using Json = nlohmann::ordered_json;
 
 Json json(const GraphInfo::Value& v) {
   Json j{{"shape", std::vector<std::int64_t>(v.shape.begin(), v.shape.end())}, {"dtype", name_of(v.dtype)}};
-  if (!v.elements.empty()) j["elements"] = v.elements;  // not finite: null
+  if (v.elements.empty()) return j;
+  Json& elements = j["elements"] = Json::array();
+  for (const double e : v.elements) {  // JSON has no numbers for the others
+    if (std::isfinite(e))
+      elements.push_back(e);
+    else
+      elements.push_back(std::isnan(e) ? "nan" : e > 0 ? "inf" : "-inf");
+  }
   return j;
 }
 

@@ -19,7 +19,7 @@ const esc = text => String(text).replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&
 const bytesText = b => b < 1e3 ? b + " B" : b < 1e6 ? (b / 1e3).toPrecision(3) + " kB" : b < 1e9 ? (b / 1e6).toPrecision(3) + " MB"
                                                                                               : (b / 1e9).toPrecision(3) + " GB";
 const shapeText = v => v.dtype + " (" + v.shape.join(", ") + (v.shape.length === 1 ? ",)" : ")");
-const numberText = e => e === null ? "nan" : String(Number(e.toPrecision(5)));
+const numberText = e => typeof e === "string" ? e : String(Number(e.toPrecision(5)));  // "inf", "-inf", "nan"
 const titleOf = n => n.name ? (n.op === "leaf" ? n.name : n.op + " = " + n.name) : n.op;
 const colorOf = order => Math.max(order, 0) % 5;
 

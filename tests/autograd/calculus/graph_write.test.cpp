@@ -74,6 +74,20 @@ TEST_CASE("graph writers: JSON holds the whole description") {
   CHECK(j["memory"].size() == g.memory.size());
 }
 
+TEST_CASE("graph writers: elements that are not finite are told in JSON by name") {
+  const Tensor x = tensor({0.0, 1}, f64).requires_grad_();
+  GraphInfo g = graph_info({log(x)});
+  for (auto& n : g.nodes)
+    if (n.op == "log") n.outputs[0].elements = {-INFINITY, INFINITY, NAN, 0.5};
+  const auto j = nlohmann::json::parse(to_json(g));
+  for (const auto& n : j["nodes"])
+    if (n["op"] == "log") {
+      CHECK(n["outputs"][0]["elements"] == nlohmann::json{"-inf", "inf", "nan", 0.5});
+      return;
+    }
+  FAIL("no node of log");
+}
+
 TEST_CASE("graph writers: what is kept is an edge from the node that made it") {
   Tensor x = tensor({0.5, 1}, f64).requires_grad_(), y = tensor({2, 3}, f64).requires_grad_();
   const Tensor a = exp(x), b = a * y, c = b + a;
