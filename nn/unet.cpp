@@ -211,8 +211,8 @@ Tensor UNet::operator()(const Tensor& x, const Tensor& t, const Tensor& label) c
     // The size of the next skip: H and W were rounded up on the way down.
     if (stage.resample) h = (*stage.resample)(upsample_nearest2d(h, skips.back().size(2), skips.back().size(3)));
   }
-  const ProfileScope scope("conv_out");
-  return p.conv_out(silu(p.norm_out(h)));
+  h = scoped("norm_out", [&] { return silu(p.norm_out(h)); });
+  return scoped("conv_out", [&] { return p.conv_out(h); });
 }
 
 }  // namespace stein::nn

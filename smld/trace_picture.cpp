@@ -80,14 +80,14 @@ Drawn read(const Ring& ring, const RingPlan& plan) {
       return ring.diagonals[static_cast<std::size_t>(index[static_cast<std::size_t>(k)])].defined();
     };
     d.steps.push_back(diagonal(0) && diagonal(1)
-                          ? fmt::format("{}. for each sample: D{}ᵀ ({}) D{}", number, index[1] + 1, both, index[0] + 1)
+                          ? fmt::format("{}. for each sample: D{}ᵀ ({}) D{}", number, index[1], both, index[0])
                       : diagonal(0) || diagonal(1) ? fmt::format("{}. for each sample: the sums of {}, weighted by D{}",
-                                                                 number, both, index[diagonal(0) ? 0U : 1U] + 1)
+                                                                 number, both, index[diagonal(0) ? 0U : 1U])
                                                    : fmt::format("{}. once: the sum of {}", number, both));
   } else {
     d.cut = index[static_cast<std::size_t>(plan.cut)];
-    d.steps.push_back(fmt::format("{}. for each sample: from node {} (width {}) around and back,", number, d.cut + 1,
-                                  ring.width(d.cut)));
+    d.steps.push_back(
+        fmt::format("{}. for each sample: from node {} (width {}) around and back,", number, d.cut, ring.width(d.cut)));
     d.steps.push_back(fmt::format("\u00a0\u00a0\u00a0{} of its rows at a time", plan.rows));
   }
   return d;
@@ -126,7 +126,7 @@ void draw_ring(std::string& s, const Ring& ring, const RingPlan& plan, double to
                                  : "node",
         x, y);
     text(s, x, y + (diagonal ? -1 : 4), fmt::format("{}", ring.width(p)), " class=\"mid\"");
-    if (diagonal) text(s, x, y + 12, fmt::format("D{}", p + 1), " class=\"mid small faint\"");
+    if (diagonal) text(s, x, y + 12, fmt::format("D{}", p), " class=\"mid small faint\"");
     const double a = std::numbers::pi * (1 + 2.0 * p / n), beside_x = cx + (radius + 54) * std::cos(a),
                  beside_y = cy + (radius + 38) * std::sin(a) + 4;
     if (merged != d.merged.end())

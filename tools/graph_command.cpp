@@ -124,7 +124,8 @@ int graph(GraphArgs args) {
   const GraphRecording recording;
   const Recorded r = record(subject, args.order);
   const GraphInfo whole = recording.graph(r.results, r.names, args.measure);
-  const GraphInfo g = args.fold ? fold_modules(whole) : whole;
+  const GraphInfo g =
+      args.fold && form != "html" ? fold_modules(whole) : whole;  // the page folds and unfolds by itself
   const std::string text = form == "html" || form == "svg" ? titled(g, title(args)) : plain(g);
   if (args.out.empty()) {
     std::fputs(text.c_str(), stdout);

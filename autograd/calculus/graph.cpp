@@ -120,9 +120,13 @@ std::string to_text(const GraphInfo& g) {
                     })});
   }
   std::string s = table(rows) + "results: " + list(g.outputs, "none", [&](const auto& o) { return text(o, g); }) + "\n";
-  for (const auto& l : g.levels)
+  std::size_t nodes = 0;
+  for (const auto& l : g.levels) {
+    nodes += static_cast<std::size_t>(l.nodes);
     s += fmt::format("order {}: {} node{}, {} bytes saved\n", l.order, l.nodes, l.nodes == 1 ? "" : "s", l.bytes);
-  return s + fmt::format("in all {} nodes, {} bytes saved\n", g.nodes.size(), g.bytes);
+  }
+  const std::string folded = nodes == g.nodes.size() ? "" : fmt::format(", folded to {}", g.nodes.size());
+  return s + fmt::format("in all {} nodes{}, {} bytes saved\n", nodes, folded, g.bytes);
 }
 
 }  // namespace stein

@@ -95,7 +95,9 @@ GraphInfo fold_modules(const GraphInfo& g) {
     }
     const auto more = [](const auto& x, const auto& y) { return x.second < y.second; };
     n.order = std::max_element(orders.begin(), orders.end(), more)->first;
-    if (!single) n.name = fmt::format("{} nodes, {}", members[b].size(), detail::bytes_text(n.bytes));
+    if (!single)
+      n.name = fmt::format("{} node{}, {}", members[b].size(), members[b].size() == 1 ? "" : "s",
+                           detail::bytes_text(n.bytes));
     if (!single) n.twin = -1;
     r.nodes.push_back(std::move(n));
   }

@@ -174,11 +174,6 @@ STEIN_INLINE void fill_scratch(const ConvGeometry& q, const T* image, int64_t h0
   __builtin_memset(scratch + used, 0, static_cast<size_t>(q.scratch_elements - used) * sizeof(T));
 }
 
-/// The destination channels of a group in register blocks of two vectors, the last of one where that is enough.
-template <class T>
-STEIN_INLINE int64_t lane_blocks(int64_t channels) {
-  return ceil_div(channels, 2 * kLanes<T>);
-}
 template <class T>
 STEIN_INLINE int64_t padded_lanes(int64_t channels) {
   return round_up(channels, kLanes<T>);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The objectives against each other and against a mixture whose score is known: identities of math.md, sections 2 and 3.
+// The objectives against each other and against a mixture whose score is known: identities of docs/07_ncsn.md and of tools/lab/equivalence.cpp.
 #include "smld/losses.h"
 
 #include <catch2/catch.hpp>

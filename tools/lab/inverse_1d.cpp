@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Inverse-transform sampling (math.md 1): laws whose F^-1 is known, and a mixture by a table of its density or of its F.
+// Inverse-transform sampling: laws whose F^-1 is known, and a mixture by a table of its density or of its F.
 #include <fmt/format.h>
 
 #include <algorithm>

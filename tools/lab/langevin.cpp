@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Langevin dynamics driven by an exact score (math.md 1, 4, 6): steps, the two conventions, the bias of the step size, MALA.
+// Langevin dynamics driven by an exact score: steps, the two conventions, the bias of the step size, MALA.
 #include <fmt/format.h>
 
 #include <algorithm>

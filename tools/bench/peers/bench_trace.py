@@ -7,7 +7,7 @@ usage: bench_trace.py [--dim 64] [--hidden 512] [--layers 2] [--batch 128] [--fr
 `--layers` counts hidden layers. A step is loss, gradient for all parameters, Adam; float32; 2 threads.
 Methods: dsm (no trace, for scale), hutchinson (one Rademacher probe, reverse over reverse), hutchinson_jvp (reverse over forward),
 loop (one VJP per dimension, what people write), vmap_rev, vmap_fwd (full Jacobian, batched), structured and collapsed (the
-contraction orders of design.md section 5, written by hand; collapsed only for 1 or 2 hidden layers).
+contraction orders of docs/exact_trace.md, written by hand; collapsed only for 1 or 2 hidden layers).
 Prints one line a method: minimum and median in ms, or with --json an object with seconds_min, seconds_median, peak_rss_mb and
 peak_step_mb (what the steps added to the process; with one method a run it is that method's). JAX methods are all jitted.
 """
