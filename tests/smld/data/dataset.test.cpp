@@ -92,7 +92,7 @@ TEST_CASE("data that cannot be opened says what was looked for", "[data]") {
   const TempFolder folder;
   CHECK(error_of([] { open_data("fashion"); }) ==
         "[data] expected the name of a data set (fashion-mnist, shapes, two, ring, grid, ellipses) or a path; got "
-        "'fashion'; is the path right?");
+        "'fashion'; did you mean fashion-mnist?");
   CHECK_THAT(error_of([&] { open_data(folder.path()); }),
              Contains("[data] expected a folder with train-images-idx3-ubyte[.gz], data_batch_1.bin, or PNG or JPEG "
                       "files; got none of them in '"));
