@@ -31,7 +31,8 @@ if(PROJECT_IS_TOP_LEVEL)
 endif()
 
 # Level names are used in file names, in -DSTEIN_UNIT=<level> and as namespaces. Never -march=native: machines change.
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+# ThreadSanitizer looks at the pool and not at kernels: one level.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND NOT STEIN_SANITIZE MATCHES "thread")
   set(STEIN_LEVELS v2 v3 v4)
   target_compile_definitions(stein_flags INTERFACE STEIN_LEVELS_X86=1)
   set(STEIN_BASELINE_FLAGS -march=x86-64-v2)
@@ -44,6 +45,9 @@ else()
   set(STEIN_BASELINE_FLAGS "")
   set(STEIN_LEVEL_FLAGS_generic "")
 endif()
+# Code that is never hot: tests, the program's options and reports.
+set(STEIN_COLD_FLAGS -O1)
+
 # Optimise the SIMD units unless the build type asks for none.
 # Loops with square roots and selections vectorise only where nobody looks at errno or at exception flags; values stay the same.
 set(STEIN_SIMD_FLAGS $<$<CONFIG:Release,RelWithDebInfo>:-O3> -fno-math-errno -fno-trapping-math)
@@ -60,5 +64,9 @@ if(STEIN_SANITIZE)
   target_link_options(stein_flags INTERFACE -fsanitize=${stein_sanitizers})
   # Instrumented code: a third of the compile time of -O3, and the checks are the point.
   set(CMAKE_CXX_FLAGS_RELEASE "-O1 -DNDEBUG")
+  set(STEIN_COLD_FLAGS -O0)
+  if(STEIN_SANITIZE MATCHES "thread")  # few tests, and short ones
+    set(CMAKE_CXX_FLAGS_RELEASE "-O0 -DNDEBUG")
+  endif()
   list(REMOVE_ITEM STEIN_SIMD_FLAGS $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
 endif()

@@ -13,7 +13,7 @@ if(STEIN_HAVE_CLI11 AND sources)
   file(GLOB measuring CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/bench/*.cpp")
   set_source_files_properties(${measuring} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
   target_compile_options(stein_program PRIVATE ${STEIN_BASELINE_FLAGS}
-                         $<$<CONFIG:Release>:-O1>)  # options and JSON: slow to optimise, never hot
+                         $<$<CONFIG:Release>:${STEIN_COLD_FLAGS}>)  # options and JSON: slow to optimise, never hot
   target_link_libraries(stein_program PRIVATE stein stein_flags fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11 Threads::Threads)
 endif()
 

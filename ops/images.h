@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "ops/detail/kernel_of.h"
 #include "ops/ops.h"
 #include "tensor/recording.h"
 #include "tensor/storage.h"
@@ -31,15 +32,6 @@ class Scratch {
  private:
   Ref<Storage> storage_;
 };
-
-/// kernels::name_f32() or kernels::name_f64(), by T.
-#define STEIN_KERNEL_OF(T, name)            \
-  [] {                                      \
-    if constexpr (std::is_same_v<T, float>) \
-      return kernels::name##_f32();         \
-    else                                    \
-      return kernels::name##_f64();         \
-  }()
 
 namespace detail {
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ops/detail/kernel_of.h"
 #include "ops/detail/reduce_kernels.h"
 #include "ops/ops.h"
 #include "tensor/thread_pool.h"
@@ -39,21 +40,6 @@ Tensor inverse_or_zero(const Tensor& y) {
 
 namespace {
 
-template <class T>
-auto rows_kernel() {
-  if constexpr (std::is_same_v<T, float>)
-    return kernels::sum_rows_f32();
-  else
-    return kernels::sum_rows_f64();
-}
-template <class T>
-auto columns_kernel() {
-  if constexpr (std::is_same_v<T, float>)
-    return kernels::sum_columns_f32();
-  else
-    return kernels::sum_columns_f64();
-}
-
 // in (outer, n, inner) row-major -> out (outer, inner)
 template <class T>
 void sum_middle(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
@@ -63,9 +49,10 @@ void sum_middle(const T* in, T* out, std::int64_t outer, std::int64_t n, std::in
       constexpr std::int64_t kChunk = 32768;
       Tensor partial = empty({(n + kChunk - 1) / kChunk}, dtype_of<T>());
       T* p = partial.mutable_data<T>();
-      parallel_for(n, kChunk,
-                   [&](std::int64_t b, std::int64_t e) { rows_kernel<T>()(in + b, p + b / kChunk, 1, e - b); });
-      return rows_kernel<T>()(p, out, 1, partial.numel());
+      parallel_for(n, kChunk, [&](std::int64_t b, std::int64_t e) {
+        STEIN_KERNEL_OF(T, sum_rows)(in + b, p + b / kChunk, 1, e - b);
+      });
+      return STEIN_KERNEL_OF(T, sum_rows)(p, out, 1, partial.numel());
     }
     if (outer == 1 && inner > 1 && n * inner > 131072) {  // few columns, many rows: partial sums of fixed bands
       const auto band = std::max<std::int64_t>(64, 32768 / inner);
@@ -73,15 +60,15 @@ void sum_middle(const T* in, T* out, std::int64_t outer, std::int64_t n, std::in
       Tensor partial = empty({bands, inner}, dtype_of<T>());
       T* p = partial.mutable_data<T>();
       parallel_for(n, band, [&](std::int64_t b, std::int64_t e) {
-        columns_kernel<T>()(in + b * inner, p + b / band * inner, e - b, inner);
+        STEIN_KERNEL_OF(T, sum_columns)(in + b * inner, p + b / band * inner, e - b, inner);
       });
-      return columns_kernel<T>()(p, out, bands, inner);
+      return STEIN_KERNEL_OF(T, sum_columns)(p, out, bands, inner);
     }
     parallel_for(outer, std::max<std::int64_t>(1, 32768 / work), [&](std::int64_t b, std::int64_t e) {
       if (inner == 1)
-        rows_kernel<T>()(in + b * n, out + b, e - b, n);
+        STEIN_KERNEL_OF(T, sum_rows)(in + b * n, out + b, e - b, n);
       else
-        for (auto o = b; o < e; ++o) columns_kernel<T>()(in + o * n * inner, out + o * inner, n, inner);
+        for (auto o = b; o < e; ++o) STEIN_KERNEL_OF(T, sum_columns)(in + o * n * inner, out + o * inner, n, inner);
     });
   } else {
     std::fill_n(out, outer * inner, T(0));

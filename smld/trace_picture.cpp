@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <numbers>
 
 #include "autograd/calculus/detail/graph_style.h"
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
 #include "smld/detail/samples.h"
+#include "tensor/detail/put.h"
 #include "tensor/recording.h"
 
 namespace stein::smld {
@@ -24,10 +24,7 @@ using detail::RingPlan;
 constexpr double kRing = 300, kLeft = 376, kWidth = 860, kRow = 24;
 constexpr std::size_t kDrawn = 6;  // chains; further ones are only counted
 
-template <class... T>
-void put(std::string& to, fmt::format_string<T...> format, T&&... args) {
-  fmt::format_to(std::back_inserter(to), format, std::forward<T>(args)...);
-}
+using stein::detail::put;
 void text(std::string& to, double x, double y, const std::string& words, const char* more = "") {
   put(to, "<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, more, words);
 }

@@ -3,22 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 
 #include "autograd/calculus/detail/graph_layout.h"
 #include "autograd/calculus/detail/graph_style.h"
 #include "autograd/calculus/graph.h"
+#include "tensor/detail/put.h"
 
 namespace stein {
 namespace {
 
 constexpr double kHeight = 34, kRow = 66, kGap = 14, kMargin = 16, kLegend = 30, kTitle = 26;
 
-template <class... T>
-void put(std::string& to, fmt::format_string<T...> format, T&&... args) {
-  fmt::format_to(std::back_inserter(to), format, std::forward<T>(args)...);
-}
+using stein::detail::put;
 
 // Renderers differ in their fonts; this is wide enough for all of them.
 double text_width(const std::string& text, double letter) { return letter * static_cast<double>(text.size()); }

@@ -11,7 +11,7 @@ STEIN_SIMD_KERNEL(sum_rows_f64, void(const double* in, double* out, std::int64_t
 // out[i] = sum over j of in[j * inner + i], i < inner.
 STEIN_SIMD_KERNEL(sum_columns_f32, void(const float* in, float* out, std::int64_t n, std::int64_t inner))
 STEIN_SIMD_KERNEL(sum_columns_f64, void(const double* in, double* out, std::int64_t n, std::int64_t inner))
-// out[i] = sum over j of a[j * inner + i] * b[j * inner + i], i < inner.
+// out[i] = sum over j of a[j * inner + i] * b[j * inner + i], i < inner; bit by bit what the sums of stored products are.
 STEIN_SIMD_KERNEL(dot_columns_f32, void(const float* a, const float* b, float* out, std::int64_t n, std::int64_t inner))
 STEIN_SIMD_KERNEL(dot_columns_f64,
                   void(const double* a, const double* b, double* out, std::int64_t n, std::int64_t inner))

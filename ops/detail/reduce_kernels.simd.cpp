@@ -8,9 +8,25 @@ namespace {
 
 constexpr std::int64_t kBlock = 1024;
 
-// At most kBlock elements, by 4 packs side by side; their lanes are added in halves.
+// What is summed: element i, and the pack that begins there.
 template <class T>
-T sum_block(const T* x, std::int64_t n) {
+struct Elements {
+  const T* x;
+  T operator[](std::int64_t i) const { return x[i]; }
+  Pack<T> pack(std::int64_t i) const { return Pack<T>::load_unaligned(x + i); }
+  Elements from(std::int64_t i) const { return {x + i}; }
+};
+template <class T>
+struct Products {
+  const T *x, *y;
+  T operator[](std::int64_t i) const { return x[i] * y[i]; }
+  Pack<T> pack(std::int64_t i) const { return Pack<T>::load_unaligned(x + i) * Pack<T>::load_unaligned(y + i); }
+  Products from(std::int64_t i) const { return {x + i, y + i}; }
+};
+
+// At most kBlock elements, by 4 packs side by side; their lanes are added in halves.
+template <class T, template <class> class Terms>
+T sum_block(const Terms<T> x, std::int64_t n) {
   using P = Pack<T>;
   constexpr std::int64_t w = static_cast<std::int64_t>(P::size);
   T sum = T(0);
@@ -18,12 +34,12 @@ T sum_block(const T* x, std::int64_t n) {
   if (n >= w) {
     P s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
     for (; i + 4 * w <= n; i += 4 * w) {
-      s0 += P::load_unaligned(x + i);
-      s1 += P::load_unaligned(x + i + w);
-      s2 += P::load_unaligned(x + i + 2 * w);
-      s3 += P::load_unaligned(x + i + 3 * w);
+      s0 += x.pack(i);
+      s1 += x.pack(i + w);
+      s2 += x.pack(i + 2 * w);
+      s3 += x.pack(i + 3 * w);
     }
-    for (; i + w <= n; i += w) s0 += P::load_unaligned(x + i);
+    for (; i + w <= n; i += w) s0 += x.pack(i);
     T lanes[w];
     ((s0 + s1) + (s2 + s3)).store_unaligned(lanes);
     for (std::int64_t half = w / 2; half > 0; half /= 2)
@@ -57,22 +73,22 @@ class PairwiseSum {
   std::uint64_t counter_ = 0;
 };
 
-template <class T>
-T sum_row(const T* x, std::int64_t n) {
+template <class T, template <class> class Terms>
+T sum_row(const Terms<T> x, std::int64_t n) {
   if (n <= kBlock) return sum_block(x, n);
   PairwiseSum<T> total;
-  for (std::int64_t i = 0; i < n; i += kBlock) total.add(sum_block(x + i, n - i < kBlock ? n - i : kBlock));
+  for (std::int64_t i = 0; i < n; i += kBlock) total.add(sum_block(x.from(i), n - i < kBlock ? n - i : kBlock));
   return total.value();
 }
 
 template <class T>
 void sum_rows(const T* in, T* out, std::int64_t rows, std::int64_t n) {
-  for (std::int64_t r = 0; r < rows; ++r) out[r] = sum_row(in + r * n, n);
+  for (std::int64_t r = 0; r < rows; ++r) out[r] = sum_row(Elements<T>{in + r * n}, n);
 }
 
 // Bands of 128 rows, four rows at a time, bands added one after the other: short chains of roundings, contiguous reads.
-template <class T>
-void sum_wide_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
+template <class T, template <class> class Terms>
+void sum_wide_columns(const Terms<T> in, T* out, std::int64_t n, std::int64_t inner) {
   constexpr std::int64_t band = 128, tile = 256;
   for (std::int64_t i = 0; i < inner; ++i) out[i] = T(0);
   for (std::int64_t i0 = 0; i0 < inner; i0 += tile) {
@@ -81,13 +97,13 @@ void sum_wide_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
     for (std::int64_t j0 = 0; j0 < n; j0 += band) {
       const std::int64_t end = n - j0 < band ? n : j0 + band;
       for (std::int64_t i = 0; i < width; ++i) sum[i] = T(0);
-      const T* row = in + j0 * inner + i0;
+      Terms<T> row = in.from(j0 * inner + i0);
       std::int64_t j = j0;
-      for (; j + 4 <= end; j += 4, row += 4 * inner) {
-        const T *r1 = row + inner, *r2 = r1 + inner, *r3 = r2 + inner;
+      for (; j + 4 <= end; j += 4, row = row.from(4 * inner)) {
+        const Terms<T> r1 = row.from(inner), r2 = r1.from(inner), r3 = r2.from(inner);
         for (std::int64_t i = 0; i < width; ++i) sum[i] += (row[i] + r1[i]) + (r2[i] + r3[i]);
       }
-      for (; j < end; ++j, row += inner)
+      for (; j < end; ++j, row = row.from(inner))
         for (std::int64_t i = 0; i < width; ++i) sum[i] += row[i];
       for (std::int64_t i = 0; i < width; ++i) out[i0 + i] += sum[i];
     }
@@ -95,8 +111,8 @@ void sum_wide_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
 }
 
 // Few columns: as many rows as fill 64 elements are seen as one row.
-template <class T>
-void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
+template <class T, template <class> class Terms>
+void sum_columns(const Terms<T> in, T* out, std::int64_t n, std::int64_t inner) {
   const std::int64_t together = inner > 0 && inner <= 32 ? 64 / inner : 1;
   if (together == 1 || n < 4 * together) return sum_wide_columns(in, out, n, inner);
   T sum[64];
@@ -109,57 +125,22 @@ void sum_columns(const T* in, T* out, std::int64_t n, std::int64_t inner) {
   }
 }
 
-// Blocks of products that stay in the first cache, summed as if they had been stored.
-template <class T>
-void dot_columns(const T* a, const T* b, T* out, std::int64_t n, std::int64_t inner) {
-  T products[kBlock];
-  const auto multiply = [&](std::int64_t from, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) products[i] = a[from + i] * b[from + i];
-  };
-  if (inner == 1) {
-    PairwiseSum<T> total;
-    for (std::int64_t j = 0; j < n; j += kBlock) {
-      const std::int64_t count = n - j < kBlock ? n - j : kBlock;
-      multiply(j, count);
-      total.add(sum_block(products, count));
-    }
-    out[0] = total.value();
-    return;
-  }
-  // Bands of 128 rows, added one after the other, as for the sums of columns.
-  constexpr std::int64_t band = 128, tile = 256;
-  for (std::int64_t i0 = 0; i0 < inner; i0 += tile) {
-    const std::int64_t width = inner - i0 < tile ? inner - i0 : tile;
-    T sum[tile];
-    for (std::int64_t i = 0; i < width; ++i) out[i0 + i] = T(0);
-    for (std::int64_t j0 = 0; j0 < n; j0 += band) {
-      const std::int64_t end = n - j0 < band ? n : j0 + band;
-      for (std::int64_t i = 0; i < width; ++i) sum[i] = T(0);
-      for (std::int64_t j = j0; j < end; ++j) {
-        const T *x = a + j * inner + i0, *y = b + j * inner + i0;
-        for (std::int64_t i = 0; i < width; ++i) sum[i] += x[i] * y[i];
-      }
-      for (std::int64_t i = 0; i < width; ++i) out[i0 + i] += sum[i];
-    }
-  }
-}
-
 }  // namespace
 
 void sum_rows_f32(const float* in, float* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
 void sum_rows_f64(const double* in, double* out, std::int64_t rows, std::int64_t n) { sum_rows(in, out, rows, n); }
 void sum_columns_f32(const float* in, float* out, std::int64_t n, std::int64_t inner) {
-  sum_columns(in, out, n, inner);
+  sum_columns(Elements<float>{in}, out, n, inner);
 }
 void sum_columns_f64(const double* in, double* out, std::int64_t n, std::int64_t inner) {
-  sum_columns(in, out, n, inner);
+  sum_columns(Elements<double>{in}, out, n, inner);
 }
 
 void dot_columns_f32(const float* a, const float* b, float* out, std::int64_t n, std::int64_t inner) {
-  dot_columns(a, b, out, n, inner);
+  inner == 1 ? void(*out = sum_row(Products<float>{a, b}, n)) : sum_columns(Products<float>{a, b}, out, n, inner);
 }
 void dot_columns_f64(const double* a, const double* b, double* out, std::int64_t n, std::int64_t inner) {
-  dot_columns(a, b, out, n, inner);
+  inner == 1 ? void(*out = sum_row(Products<double>{a, b}, n)) : sum_columns(Products<double>{a, b}, out, n, inner);
 }
 
 }  // namespace stein::kernels::STEIN_UNIT

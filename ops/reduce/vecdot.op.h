@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "ops/detail/kernel_of.h"
 #include "ops/detail/reduce_kernels.h"
-#include "ops/images.h"
 #include "ops/op.h"
 #include "tensor/thread_pool.h"
 
@@ -26,14 +26,14 @@ struct Vecdot {
       return whole;
     };
     const Tensor a = of_blocks(x), b = of_blocks(y);
-    Tensor out = n == 0 ? zeros(before + after, x.dtype(), x.device()) : empty(before + after, x.dtype(), x.device());
-    if (out.numel() == 0 || n == 0) return out;
+    Tensor out = empty(before + after, x.dtype(), x.device());
+    if (out.numel() == 0) return out;
     visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T *pa = a.data<T>(), *pb = b.data<T>();
       T* to = out.mutable_data<T>();
       const Shape places = row_major(before);
-      parallel_for(numel(before), std::max<std::int64_t>(1, 32768 / (n * inner)),
+      parallel_for(numel(before), std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(n * inner, 1)),
                    [&](std::int64_t first, std::int64_t last) {
                      for (auto o = first; o < last; ++o) {
                        std::int64_t at = 0, bt = 0, rest = o;

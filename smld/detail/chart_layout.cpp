@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "smld/detail/chart_data.h"
+#include "tensor/detail/put.h"
 
 namespace stein::smld {
 namespace {
@@ -20,10 +20,7 @@ using Kind = Series::Kind;
 
 constexpr double kText = 12, kSmall = 11, kTitle = 13, kLine = 17, kPad = 10, kBar = 12, kBold = 1.1;
 
-template <class... T>
-void put(std::string& to, fmt::format_string<T...> format, T&&... args) {
-  fmt::format_to(std::back_inserter(to), format, std::forward<T>(args)...);
-}
+using stein::detail::put;
 
 std::vector<std::string> wrapped(const std::string& text, double size, double width) {
   std::vector<std::string> lines(1);

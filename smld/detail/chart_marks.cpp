@@ -4,17 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "smld/detail/chart_data.h"
+#include "tensor/detail/put.h"
 
 namespace stein::smld::charts {
 namespace {
 
-template <class... T>
-void put(std::string& to, fmt::format_string<T...> format, T&&... args) {
-  fmt::format_to(std::back_inserter(to), format, std::forward<T>(args)...);
-}
+using stein::detail::put;
 
 // Far points are still drawn to, but no renderer meets numbers of many digits.
 double clamped(double pixels) { return std::clamp(pixels, -2e4, 2e4); }
