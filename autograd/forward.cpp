@@ -32,7 +32,7 @@ Tensors push_forward(const Tensors& outputs, const Tensors& inputs, const Tensor
   }
   Tensors r = detail::push_edges(outputs, wanted, tangents, lead, create_graph);
   for (std::size_t j = 0; j < outputs.size(); ++j)
-    if (!r[j].defined()) r[j] = zeros(batch + outputs[j].shape(), outputs[j].dtype());
+    if (!r[j].defined()) r[j] = zeros(batch + outputs[j].shape(), outputs[j].dtype(), outputs[j].device());
   return r;
 }
 
@@ -94,20 +94,26 @@ Shape batch_of(std::span<const Tensor> ts, int lead) {
   return {};
 }
 
-Tensor zeros_expanded(const Shape& shape, DType dtype) { return scalar(0, dtype).expand(shape); }
+Tensor zeros_expanded(const Shape& shape, DType dtype, const Device& device) {
+  return full({}, 0, dtype, device).expand(shape);
+}
 
 }  // namespace
 
 Tensor RuleCall::cotangent(int j) const {
   const Tensor& c = cotangents[static_cast<std::size_t>(j)];
   const auto& out = node.outputs[j];
-  return c.defined() ? c : zeros_expanded(batch_of(cotangents, lead) + out.shape, out.dtype);
+  return c.defined() ? c : zeros_expanded(batch_of(cotangents, lead) + out.shape, out.dtype, out.device);
 }
 
 void no_rule(const Node& node, int input) {
   fail("grad", "ops with a gradient on the way to the input",
        std::string(node.name()) + ", which has none for input " + std::to_string(input),
        "detach() the tensor before this op if no derivative is meant");
+}
+
+void mixed_devices(const char* op, const Tensors& inputs) {
+  fail(op, "tensors on one device", describe(inputs), "move them with to(device)");
 }
 
 void attach(Ref<const Op> op, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
@@ -128,11 +134,11 @@ Tensor jvp_elementwise(const Op& op, const Node& node, std::span<const Tensor> t
   for (int k = 0; k < node.inputs.size(); ++k) {
     const Tensor& t = tangents[static_cast<std::size_t>(k)];
     if (!t.defined()) continue;
-    const Tensor g = align(t, lead, node.outputs[0].shape.rank()).expand(target);
+    const Tensor g = align(t.to(node.outputs[0].device), lead, node.outputs[0].shape.rank()).expand(target);
     Tensor part = op.vjp(node, {&g, 1}, lead, bit(k))[static_cast<std::size_t>(k)];
     if (part.defined()) sum = sum.defined() ? engine_add(sum, part) : part;  // undefined: zero everywhere
   }
-  if (!sum.defined()) return zeros_expanded(target, node.outputs[0].dtype);
+  if (!sum.defined()) return zeros_expanded(target, node.outputs[0].dtype, node.outputs[0].device);
   return sum.shape() == target ? sum : sum.expand(target);
 }
 
@@ -144,7 +150,7 @@ Tensors jvp_linear(const Op& op, const Node& node, std::span<const Tensor> tange
     if (t.defined())
       in.push_back(t);
     else if (is_floating(i.dtype))
-      in.push_back(zeros_expanded(batch_of(tangents, lead) + i.shape, i.dtype));
+      in.push_back(zeros_expanded(batch_of(tangents, lead) + i.shape, i.dtype, i.device));
     else
       in.push_back(node.input(k));
   }
@@ -177,7 +183,7 @@ Tensors jvp_transposed(const Op& op, const Node& node, std::span<const Tensor> t
     NoGrad on(false);
     for (int j = 0; j < node.outputs.size(); ++j) {
       const auto& o = node.outputs[j];
-      dummies.push_back(is_floating(o.dtype) ? zeros(o.shape, o.dtype).requires_grad_() : Tensor{});
+      dummies.push_back(is_floating(o.dtype) ? zeros(o.shape, o.dtype, o.device).requires_grad_() : Tensor{});
     }
     Tensors back = op.vjp(node, dummies, 0, wanted);
     for (std::size_t k = 0; k < back.size(); ++k)
@@ -205,7 +211,8 @@ Tensors jvp_transposed(const Op& op, const Node& node, std::span<const Tensor> t
   for (std::size_t j = 0; j < r.size(); ++j)
     if (dummies[j].defined()) {
       r[j] = g[next++];
-      if (!r[j].defined()) r[j] = zeros_expanded(batch_of(tangents, lead) + dummies[j].shape(), dummies[j].dtype());
+      if (!r[j].defined())
+        r[j] = zeros_expanded(batch_of(tangents, lead) + dummies[j].shape(), dummies[j].dtype(), dummies[j].device());
     }
   return r;
 }

@@ -48,6 +48,7 @@ bool owns_memory(const Tensor& t) {
 // is summed stands between the two.
 Tensor undo_broadcasting(Tensor g, const Shape& batch, const Node& node, int k) {
   const auto& input = node.inputs[k];
+  if (g.device() != input.device) g = g.to(input.device);  // a number from the cpu among operands of a device
   if (batch.empty() && g.shape() == input.shape && g.dtype() == input.dtype) return g;
   const int lead = batch.rank(), extra = g.rank() - lead - input.shape.rank();
   if (g.dtype() != input.dtype || extra < 0 || g.shape().slice(0, lead) != batch)
@@ -85,7 +86,7 @@ Tensors vjp_in_a_loop(const Node& node, const Tensors& cotangents, int lead, std
   for (std::size_t k = 0; k < parts.size(); ++k) {
     const auto& shape = node.inputs[static_cast<int>(k)].shape;
     if (n == 0 && wanted & bit(static_cast<int>(k)))
-      r[k] = zeros(batch + shape, node.inputs[static_cast<int>(k)].dtype);
+      r[k] = zeros(batch + shape, node.inputs[static_cast<int>(k)].dtype, node.inputs[static_cast<int>(k)].device);
     else if (!parts[k].empty())
       r[k] = engine_stack(parts[k]).reshape(batch + shape);
   }

@@ -53,6 +53,7 @@ Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> 
     i.edge = edge_of(t);
     i.shape = t.shape();
     i.dtype = t.dtype();
+    i.device = t.device();
     if (!i.edge.node) continue;
     detail::Captures::see(t, i.edge);
     const auto needs = op->needs(k);
@@ -69,6 +70,7 @@ Node::Node(Ref<const Op> o, std::span<const Tensor> in, std::span<const Tensor> 
     auto& o2 = outputs[k];
     o2.shape = t.shape();
     o2.dtype = t.dtype();
+    o2.device = t.device();
     if (keep_outputs & bit(k)) {
       o2.kept = t.detach();
       o2.version = t.impl().storage->version();
@@ -81,6 +83,7 @@ Node::Node(const Tensor& t)
   live.fetch_add(1, std::memory_order_relaxed);
   outputs[0].shape = t.shape();
   outputs[0].dtype = t.dtype();
+  outputs[0].device = t.device();
 }
 
 Node::~Node() { live.fetch_sub(1, std::memory_order_relaxed); }

@@ -56,6 +56,7 @@ class Node final : public GraphNode {
     Tensor kept;                ///< with its history; undefined when no rule needs the elements
     std::uint32_t version = 0;  ///< of the kept storage when it was kept
     DType dtype = f32;          ///< of the input
+    Device device;              ///< of the input
     Shape shape;                ///< of the input
   };
   /// What is known of an output.
@@ -63,6 +64,7 @@ class Node final : public GraphNode {
     Tensor kept;                ///< without history
     std::uint32_t version = 0;  ///< of the kept storage when it was kept
     DType dtype = f32;          ///< of the output
+    Device device;              ///< of the output
     Shape shape;                ///< of the output
   };
 

@@ -87,7 +87,7 @@ std::string Profile::module_name(int module) {
 void detail::TimedOp::begin(const char* name) { recorder_->open.push_back({name, Clock::now()}); }
 
 void detail::TimedOp::moved(std::span<const Tensor> inputs, std::span<const Tensor> outputs) {
-  if (observer) observer->op_gave(outputs);
+  if (observer) observer->op_gave(recorder_->open.back().op, inputs, outputs);
   std::int64_t bytes = 0;
   const auto size = [](const Tensor& t) { return t.numel() * static_cast<std::int64_t>(size_of(t.dtype())); };
   for (const auto& out : outputs) {

@@ -13,7 +13,7 @@
 //     G, Cot<j>   cotangent of output j (G: of output 0), zeros when none came; g.lead leading batch axes stand left of the output's
 //                 shape, g.like(shape) puts them before another shape
 //     In<k>       input k           Out<k> output k (whatever else a rule needs must BE an output)
-//     Like<k>     shape and dtype of input k, nothing kept
+//     Like<k>     shape, dtype and device of input k, nothing kept
 // A rule returns {} (an undefined tensor) for a derivative that is zero everywhere.
 // Variants: `vjpn(int k, ...)` one rule for all inputs (concat); `vjp_all(Wanted, ...)` all inputs at once, returning
 // Tensors. `call(inputs)` is the public way to the op, where that does more than record it (folding a batch of tangents, say).
@@ -49,8 +49,9 @@ struct Out : Tensor {};
 /// Of input k only shape and dtype, which cost nothing to keep.
 template <int k>
 struct Like {
-  Shape shape;  ///< of input k
-  DType dtype;  ///< of input k
+  Shape shape;    ///< of input k
+  DType dtype;    ///< of input k
+  Device device;  ///< of input k
 };
 /// The inputs whose derivative is asked for, as bits.
 struct Wanted {
@@ -93,7 +94,9 @@ struct Parameter<Out<k>> {
 template <int k>
 struct Parameter<Like<k>> {
   static constexpr Needs needs{};
-  static Like<k> from(const RuleCall& c) { return {c.node.inputs[k].shape, c.node.inputs[k].dtype}; }
+  static Like<k> from(const RuleCall& c) {
+    return {c.node.inputs[k].shape, c.node.inputs[k].dtype, c.node.inputs[k].device};
+  }
 };
 template <>
 struct Parameter<Wanted> {
@@ -339,6 +342,14 @@ bool records(const T&, const I&... inputs) {
   return is_recording() && (inputs.requires_grad() || ...);
 }
 
+/// Throws Error: the inputs are on several devices.
+[[noreturn]] void mixed_devices(const char* op, const Tensors& inputs);
+/// Whether all defined ones are where the first one is.
+template <class... I>
+bool on_one_device(const Tensor& first, const I&... others) {
+  return ((!others.defined() || others.device() == first.device()) && ...);
+}
+
 /// run() under a profile; out of line, for a destructor more on the usual path costs 5% of a small op.
 template <class T, class... I>
 [[gnu::noinline, gnu::cold]] auto timed_run(const T& op, const I&... inputs) {
@@ -354,6 +365,9 @@ template <class T, class... I>
 /// Runs `op` and, when recording and an input requires a gradient, makes its node. Returns what forward returns.
 template <class T, class... I>
 auto record(const T& op, const I&... inputs) {
+  // Elementwise ops check by themselves: numbers of the cpu join them.
+  if constexpr (sizeof...(I) > 1 && detail::kind_of<T>() != Kind::elementwise)
+    if (!detail::on_one_device(inputs...)) detail::mixed_devices(T::name, {inputs...});
   const bool recording = detail::records(op, inputs...);
   auto out = [&] {
     NoGrad guard;
@@ -376,7 +390,10 @@ auto record(const T& op, const I&... inputs) {
 template <class T>
 auto record_list(const T& op, const Tensors& inputs) {
   bool recording = false;
-  for (const auto& t : inputs) recording = recording || t.requires_grad();
+  for (const auto& t : inputs) {
+    recording = recording || t.requires_grad();
+    if (!detail::on_one_device(inputs[0], t)) detail::mixed_devices(T::name, inputs);
+  }
   auto out = [&] {
     NoGrad guard;
     detail::TimedOp timed(T::name);

@@ -70,6 +70,10 @@ endif()
 function(stein_print_summary)
   list(JOIN STEIN_LEVELS " " levels)
   list(JOIN STEIN_SANITIZE " " sanitizers)
+  set(cuda "left out (STEIN_CUDA=OFF)")
+  if(STEIN_CUDA)
+    set(cuda "${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+  endif()
   if(NOT sanitizers)
     set(sanitizers "none")
   endif()
@@ -77,6 +81,6 @@ function(stein_print_summary)
     "${STEIN_SUMMARY}"
     "  SIMD levels       ${levels}\n"
     "  operations        ${STEIN_OP_COUNT}\n"
-    "  CUDA              left out (a later version)\n"
+    "  CUDA              ${cuda}\n"
     "  sanitizers        ${sanitizers}")
 endfunction()

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
-# One static library from all layers. Files named *.simd.cpp, and the kernels of the elementwise ops, are compiled once per
-# SIMD level in object libraries stein_<level>; only *.gemm.simd.cpp may contract a*b+c into an fma.
+# One static library from all layers. Files named *.simd.cpp, and the kernels of the elementwise ops, are compiled once per SIMD
+# level in object libraries stein_<level>; only *.gemm.simd.cpp may contract a*b+c into an fma. Files named *.device.cpp, and the
+# elementwise ops once more, are kernels of devices: compiled for the simulated one in stein_sim, by nvcc in stein_cuda.
 
 set(STEIN_LAYERS tensor autograd ops nn smld)
 set(host_sources "")
 set(simd_sources "")
+set(device_sources "")
 foreach(layer IN LISTS STEIN_LAYERS)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${layer}/*.cpp")
   foreach(source IN LISTS sources)
     if(source MATCHES "\\.simd\\.cpp$")
       list(APPEND simd_sources "${source}")
+    elseif(source MATCHES "\\.device\\.cpp$")
+      list(APPEND device_sources "${source}")
     else()
       list(APPEND host_sources "${source}")
     endif()
@@ -26,7 +30,8 @@ endforeach()
 # What was built, for `stein info`.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
 list(JOIN STEIN_LEVELS " " levels)
-foreach(feature PNG JPEG XSIMD)
+set(STEIN_HAVE_CUDA ${STEIN_CUDA})
+foreach(feature PNG JPEG XSIMD CUDA)
   string(TOLOWER "${STEIN_HAVE_${feature}}" have_${feature})
   string(REPLACE "on" "true" have_${feature} "${have_${feature}}")
   string(REPLACE "off" "false" have_${feature} "${have_${feature}}")
@@ -35,7 +40,7 @@ stein_write_if_changed("${STEIN_GENERATED}/build_info.cpp" "#include \"tensor/de
 
 const stein::detail::BuildInfo& stein::detail::build_info() {
   static const BuildInfo info{\"${PROJECT_VERSION}\", \"${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\", \"${CMAKE_BUILD_TYPE}\", \"${levels}\",
-                              \"${STEIN_SANITIZE}\", ${have_PNG}, ${have_JPEG}, ${have_XSIMD}};
+                              \"${STEIN_SANITIZE}\", ${have_PNG}, ${have_JPEG}, ${have_XSIMD}, ${have_CUDA}};
   return info;
 }
 ")
@@ -94,13 +99,42 @@ foreach(level IN LISTS STEIN_LEVELS)
   list(APPEND level_objects $<TARGET_OBJECTS:stein_${level}>)
 endforeach()
 
+# The kernels of devices, for the simulated one (tensor/kernel.h).
+function(stein_sim_options target)
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${target} PRIVATE stein_flags)
+  target_compile_options(${target} PRIVATE ${STEIN_BASELINE_FLAGS} $<$<CONFIG:Release>:-O1>)
+  target_compile_definitions(${target} PRIVATE STEIN_UNIT=sim STEIN_DEVICE_UNIT=1)
+endfunction()
+add_library(stein_sim OBJECT ${device_sources} ${STEIN_OP_DEVICE_SOURCES})
+stein_sim_options(stein_sim)
+list(APPEND level_objects $<TARGET_OBJECTS:stein_sim>)
+
+# The same sources by nvcc, which goes by a file's name; without contraction, so that sums and products have the cpu's bits.
+if(STEIN_CUDA)
+  file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tensor/*.cu" "${PROJECT_SOURCE_DIR}/ops/*.cu")
+  foreach(source IN LISTS device_sources STEIN_OP_DEVICE_SOURCES)
+    get_filename_component(name "${source}" NAME_WE)
+    stein_write_if_changed("${STEIN_GENERATED}/${name}.cu" "#include \"${source}\"\n")
+    list(APPEND cuda_sources "${STEIN_GENERATED}/${name}.cu")
+  endforeach()
+  add_library(stein_cuda OBJECT ${cuda_sources})
+  target_include_directories(stein_cuda PRIVATE "${PROJECT_SOURCE_DIR}" "${STEIN_CUDNN_INCLUDE}")
+  target_compile_options(stein_cuda PRIVATE --fmad=false --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra)
+  target_compile_definitions(stein_cuda PRIVATE STEIN_UNIT=cuda STEIN_DEVICE_UNIT=1)
+  set_target_properties(stein_cuda PROPERTIES CUDA_STANDARD 20 CUDA_EXTENSIONS OFF
+                        CUDA_COMPILER_LAUNCHER "${PROJECT_SOURCE_DIR}/cmake/keep_ptxas_report")
+  list(APPEND level_objects $<TARGET_OBJECTS:stein_cuda>)
+  list(APPEND libraries CUDA::cudart CUDA::cublas CUDA::cusolver "${STEIN_CUDNN_LIBRARY}")
+endif()
+
 add_library(stein STATIC ${host_sources} ${STEIN_OP_HOST_SOURCES} "${STEIN_GENERATED}/build_info.cpp"
             "${STEIN_GENERATED}/graph_page.cpp" ${level_objects})
 add_library(stein::stein ALIAS stein)
 target_compile_features(stein PUBLIC cxx_std_20)
 target_include_directories(stein PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/stein>)
 target_compile_options(stein PRIVATE ${STEIN_BASELINE_FLAGS})
-target_compile_definitions(stein PRIVATE ${definitions})
+target_compile_definitions(stein PRIVATE ${definitions} PUBLIC $<$<BOOL:${STEIN_CUDA}>:STEIN_HAVE_CUDA=1>)
 if(STEIN_HAVE_XSIMD)
   target_compile_definitions(stein PRIVATE STEIN_HAVE_XSIMD=1)
 endif()

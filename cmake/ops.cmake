@@ -2,6 +2,7 @@
 # Turns every ops/<family>/<name>.op.h into compilation units, so that adding an op edits no build file:
 #   ops_<family>_<i>.host.cpp         STEIN_HOST: the public function, the rule, the registration of a group of ops
 #   ops_elementwise_<i>.<level>.cpp   the kernels of a group of elementwise ops, compiled for one SIMD level
+#   ops_elementwise_<i>.device.cpp    the same for devices
 #   ops_registry.cpp             register_all: calls register_<name> of every file, in alphabetical order
 # An op's group is a hash of its name, so a new op recompiles its own group only. Groups compile side by side: about ten files
 # each, for what an op adds weighs as much as what all of them include.
@@ -52,6 +53,7 @@ foreach(file IN LISTS stein_op_files)
 endforeach()
 
 set(STEIN_OP_HOST_SOURCES "")
+set(STEIN_OP_DEVICE_SOURCES "")
 foreach(unit IN LISTS stein_op_units)
   set(path "${STEIN_GENERATED}/${unit}.host.cpp")
   stein_write_if_changed("${path}" "#define STEIN_HOST 1\n#define STEIN_UNIT host\n${stein_op_text_${unit}}")
@@ -62,6 +64,9 @@ foreach(unit IN LISTS stein_op_units)
       stein_write_if_changed("${path}" "${stein_op_text_${unit}}")  # STEIN_UNIT comes from the command line
       list(APPEND STEIN_OP_LEVEL_SOURCES_${level} "${path}")
     endforeach()
+    set(path "${STEIN_GENERATED}/${unit}.device.cpp")
+    stein_write_if_changed("${path}" "${stein_op_text_${unit}}")
+    list(APPEND STEIN_OP_DEVICE_SOURCES "${path}")
   endif()
 endforeach()
 

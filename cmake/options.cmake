@@ -3,14 +3,15 @@
 
 option(STEIN_TESTS "Build the tests (needs Catch2 2.13)" ${PROJECT_IS_TOP_LEVEL})
 option(STEIN_WERROR "Warnings are errors" OFF)
-option(STEIN_CUDA "Build the CUDA device" OFF)
+option(STEIN_CUDA "Build the CUDA device (needs nvcc, cuBLAS, cuSOLVER and cuDNN 9)" OFF)
 set(STEIN_SANITIZE "" CACHE STRING "Sanitizers, a list: address;undefined or thread")
+set(STEIN_SIMD "" CACHE STRING "generic: one SIMD level, for builds whose speed does not matter; empty: all of this processor's family")
 foreach(extra PNG JPEG XSIMD PROGRAM)
   option(STEIN_WITH_${extra} "Use ${extra} where it is found" ON)
 endforeach()
 
 if(STEIN_CUDA)
-  message(FATAL_ERROR "STEIN_CUDA=ON: the CUDA device comes with a later version of stein; configure with -DSTEIN_CUDA=OFF")
+  include(cmake/cuda.cmake)
 endif()
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -32,7 +33,7 @@ endif()
 
 # Level names are used in file names, in -DSTEIN_UNIT=<level> and as namespaces. Never -march=native: machines change.
 # ThreadSanitizer looks at the pool and not at kernels: one level.
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND NOT STEIN_SANITIZE MATCHES "thread")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND NOT STEIN_SIMD STREQUAL "generic" AND NOT STEIN_SANITIZE MATCHES "thread")
   set(STEIN_LEVELS v2 v3 v4)
   target_compile_definitions(stein_flags INTERFACE STEIN_LEVELS_X86=1)
   set(STEIN_BASELINE_FLAGS -march=x86-64-v2)

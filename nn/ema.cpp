@@ -2,16 +2,13 @@
 #include "nn/ema.h"
 
 #include <algorithm>
+#include <map>
 
 #include "autograd/profile.h"
 #include "nn/detail/update.h"
-#include "nn/detail/update_kernels.h"
 #include "tensor/recording.h"
 
 namespace stein::nn {
-
-using detail::kGrain;
-using detail::pick;
 
 Ema::Ema(const Module& module, double decay, bool warmup) : decay_(decay), warmup_(warmup) {
   if (!(decay >= 0 && decay < 1)) fail("ema", "a decay in [0, 1)", std::to_string(decay));
@@ -24,34 +21,54 @@ double Ema::next_decay() const {
   return warmup_ ? std::min(decay_, (1 + n) / (10 + n)) : decay_;
 }
 
-void Ema::update() {
+void Ema::check() const {
   if (swapped_) fail("ema", "update() outside a swap", "averages in the module", "swap() back first");
   for (const auto& e : entries_)
     detail::check_like("ema", "the parameter " + e.name + " as at first,", e.parameter, e.average);
+}
+
+void Ema::join(std::vector<detail::Update>& updates) {
   const double weight = 1 - next_decay();
-  const stein::detail::TimedOp timed("ema");
   ++updates_;
-  for (auto& e : entries_)
-    visit_floating("ema", e.average.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      T* a = e.average.template mutable_data<T>();
-      const T* p = e.parameter.template data<T>();
-      parallel_for(e.average.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
-        pick<T>(kernels::lerp_f32(), kernels::lerp_f64())(a + first, p + first, last - first, weight);
-      });
-    });
+  std::map<const void*, std::size_t> by_parameter;
+  for (std::size_t i = 0; i < updates.size(); ++i) by_parameter[updates[i].parameter.handle().get()] = i;
+  for (const auto& e : entries_) {
+    const auto it = by_parameter.find(e.parameter.handle().get());
+    if (it == by_parameter.end()) {
+      updates.push_back({{}, e.parameter, {}, {}, e.average, weight});
+    } else {
+      updates[it->second].average = e.average;
+      updates[it->second].weight = weight;
+    }
+  }
+}
+
+void Ema::update() {
+  check();
+  const stein::detail::TimedOp timed("ema");
+  std::vector<detail::Update> updates;
+  join(updates);
+  detail::update_all(updates);
 }
 
 void Ema::swap() {
   NoGrad guard;
   for (const auto& e : entries_)
     detail::check_like("ema", "the parameter " + e.name + " as at first,", e.parameter, e.average);
-  for (auto& e : entries_)
+  for (auto& e : entries_) {
+    if (e.average.device() != cpu) {
+      const Tensor before = e.parameter.detach().clone();
+      Tensor parameter = e.parameter;
+      parameter.copy_(e.average);
+      e.average.copy_(before);
+      continue;
+    }
     visit_floating("ema", e.average.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       T* p = e.parameter.template mutable_data<T>();
       std::swap_ranges(p, p + e.parameter.numel(), e.average.template mutable_data<T>());
     });
+  }
   swapped_ = !swapped_;
 }
 

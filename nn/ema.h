@@ -5,6 +5,10 @@
 
 namespace stein::nn {
 
+namespace detail {
+struct Update;
+}
+
 /// Exponential moving average of a module's parameters: after each update of the optimiser, average += (1 - d)(p - average)
 /// with d = decay, or with warm-up d = min(decay, (1 + n) / (10 + n)), n = 1, 2, ... counting the updates. Starts as a copy
 /// of the parameters. Buffers are not averaged.
@@ -15,7 +19,8 @@ class Ema {
   Ema(const Ema&) = delete;
   Ema& operator=(const Ema&) = delete;
 
-  void update();                                     ///< one update, after the optimiser's
+  /// One update, after the optimiser's; Optimizer::step(gradients, ema) does both in one pass.
+  void update();
   std::int64_t updates() const { return updates_; }  ///< made so far
   /// What the next update() will use as d.
   double next_decay() const;
@@ -43,6 +48,9 @@ class Ema {
   void restore(const NamedTensors& averages, std::int64_t updates);
 
  private:
+  friend class Optimizer;
+  void check() const;                               // Throws Error when no update can be made.
+  void join(std::vector<detail::Update>& updates);  // One update, as part of theirs.
   struct Entry {
     std::string name;
     Tensor parameter, average;

@@ -42,7 +42,7 @@ struct Module::State {
 namespace {
 
 /// Changes what the handle's shared descriptor stands for, so that every copy of the handle sees it. The leaf stays the same
-/// node, with another dtype: a graph recorded before still ends in it, and its gradient is an error instead of none.
+/// node, with another dtype or device: a graph recorded before still ends in it, and its gradient is an error instead of none.
 void replace(Tensor& t, const Tensor& value) {
   TensorImpl& impl = t.impl();
   const TensorImpl& from = value.impl();
@@ -52,10 +52,12 @@ void replace(Tensor& t, const Tensor& value) {
   impl.offset = from.offset;
   impl.strides = from.strides;
   impl.dtype = from.dtype;
+  impl.device = from.device;
   impl.contiguous = from.contiguous;
   if (!t.requires_grad()) return;
   Node& leaf = static_cast<Node&>(*impl.node);
   leaf.outputs[0].dtype = value.dtype();
+  leaf.outputs[0].device = value.device();
   leaf.grad = {};
 }
 
@@ -203,6 +205,12 @@ void Module::to(DType dtype) {
   NoGrad guard;
   for (auto& [name, value] : named_state())
     if (is_floating(value.dtype()) && value.dtype() != dtype) replace(value, value.detach().to(dtype));
+}
+
+void Module::to(const Device& device) {
+  NoGrad guard;
+  for (auto& [name, value] : named_state())
+    if (value.device() != device) replace(value, value.detach().to(device));
 }
 
 void Module::train(bool on) {

@@ -64,6 +64,8 @@ class Module {
   /// the derivative of what was computed before is an Error; an optimiser or average over the parameters is to be made
   /// afterwards.
   void to(DType dtype);
+  /// Moves parameters and buffers to a device. Gradients are dropped; optimiser and average are to be made afterwards.
+  void to(const Device& device);
   /// Switches Dropout in this module and all below it on or off.
   void train(bool on = true);
   void eval() { train(false); }  ///< train(false)

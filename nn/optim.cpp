@@ -5,32 +5,22 @@
 #include <set>
 
 #include "autograd/profile.h"
+#include "nn/detail/grad_norm.h"
 #include "nn/detail/update.h"
-#include "nn/detail/update_kernels.h"
+#include "nn/ema.h"
+#include "ops/ops.h"
 #include "tensor/recording.h"
+#include "tensor/thread_pool.h"
 
 namespace stein::nn {
 
-namespace detail {
-
-void check_like(std::string_view op, std::string_view what, const Tensor& t, const Tensor& like) {
-  if (t.shape() != like.shape() || t.dtype() != like.dtype())
-    fail(op, std::string(what) + " " + describe(like), describe(t));
-}
-
-}  // namespace detail
-
-using detail::kGrain;
 using detail::pick;
 using detail::row_major_of;
+using detail::UpdateRule;
 
 namespace {
 
-/// Elements of a parameter or of its state, for writing.
-template <class T>
-T* elements(Tensor t) {
-  return t.mutable_data<T>();
-}
+constexpr std::int64_t kGrain = std::int64_t{1} << 15;  // elements that a thread sums up or scales at a time
 
 void check_non_negative(const char* op, std::initializer_list<std::pair<const char*, double>> values) {
   for (const auto& [name, value] : values)
@@ -79,7 +69,10 @@ void Optimizer::step() {
   step(gradients);
 }
 
-void Optimizer::step(const Tensors& gradients) {
+void Optimizer::step(const Tensors& gradients) { step(gradients, nullptr); }
+void Optimizer::step(const Tensors& gradients, Ema& ema) { step(gradients, &ema); }
+
+void Optimizer::step(const Tensors& gradients, Ema* ema) {
   if (gradients.size() != entries_.size())
     fail("optimizer", "a gradient for each of " + std::to_string(entries_.size()) + " parameters",
          std::to_string(gradients.size()));
@@ -91,8 +84,10 @@ void Optimizer::step(const Tensors& gradients) {
     for (const auto& slot : entry.slots)
       detail::check_like("optimizer", "the parameter " + entry.name + " as at the first step,", entry.parameter, slot);
   }
+  if (ema) ema->check();
   NoGrad guard;
   stein::detail::TimedOp timed("optimizer");
+  std::vector<detail::Update> updates;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     Entry& entry = entries_[i];
     if (!gradients[i].defined()) continue;
@@ -100,9 +95,16 @@ void Optimizer::step(const Tensors& gradients) {
       for (std::size_t k = 0; k < slot_names(entry.group).size(); ++k)
         entry.slots.push_back(zeros_like(entry.parameter));
     ++entry.steps;
-    update(entry, row_major_of(gradients[i]));
-    if (timed.on()) timed.moved(Tensors{entry.parameter, gradients[i]}, entry.slots);
+    updates.push_back({rule(entry), entry.parameter, row_major_of(gradients[i]), entry.slots});
+    if (timed.on()) {  // parameter and slots are read and written
+      Tensors read{entry.parameter}, written{entry.parameter};
+      for (const auto& slot : entry.slots) read.push_back(slot), written.push_back(slot);
+      read.push_back(gradients[i]);
+      timed.moved(read, written);
+    }
   }
+  if (ema) ema->join(updates);
+  detail::update_all(updates);
 }
 
 NamedTensors Optimizer::state_dict() const {
@@ -150,7 +152,7 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
     }
     for (const auto& name : names)
       if (const Tensor* slot = find(entry.name + "." + name, entry.parameter.shape(), entry.parameter.dtype()))
-        entry.slots.push_back(slot->clone());
+        entry.slots.push_back(stein::detail::copy_to(*slot, entry.parameter.device()));
   }
   if (used < state.size())
     for (const auto& [name, value] : state)
@@ -174,19 +176,10 @@ std::vector<std::string> SGD::slot_names(std::size_t group) const {
   return groups_[group].momentum != 0 ? std::vector<std::string>{"momentum_buffer"} : std::vector<std::string>{};
 }
 
-void SGD::update(Entry& entry, const Tensor& gradient) {
+UpdateRule SGD::rule(const Entry& entry) const {
   const SGDOptions& o = groups_[entry.group];
-  const detail::SgdStep s{o.lr * lr_factor(), o.momentum, o.dampening, o.weight_decay, o.nesterov, entry.steps == 1};
-  visit_floating("sgd", gradient.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* p = elements<T>(entry.parameter);
-    T* buffer = entry.slots.empty() ? nullptr : elements<T>(entry.slots[0]);
-    const T* g = gradient.data<T>();
-    parallel_for(gradient.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
-      pick<T>(kernels::sgd_f32(), kernels::sgd_f64())(p + first, g + first, buffer ? buffer + first : nullptr,
-                                                      last - first, s);
-    });
-  });
+  return UpdateRule(
+      detail::SgdStep{o.lr * lr_factor(), o.momentum, o.dampening, o.weight_decay, o.nesterov, entry.steps == 1});
 }
 
 namespace {
@@ -199,20 +192,10 @@ void check_adam(const char* op, const Options& o) {
 
 /// `added`: weight decay added to the gradient (Adam); `shrink`: factor on the parameter (AdamW).
 template <class Options>
-void adam_update(const Options& o, double lr, std::int64_t steps, double added, double shrink, Tensor parameter,
-                 const Tensor& gradient, const Tensors& slots) {
+UpdateRule adam_rule(const Options& o, double lr, std::int64_t steps, double added, double shrink) {
   const double t = static_cast<double>(steps);
-  const detail::AdamStep s{
-      1 - o.beta1, o.beta2, 1 - o.beta2, lr / (1 - std::pow(o.beta1, t)), std::sqrt(1 - std::pow(o.beta2, t)),
-      o.eps,       added,   shrink};
-  visit_floating("adam", gradient.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T *p = elements<T>(parameter), *m = elements<T>(slots[0]), *v = elements<T>(slots[1]);
-    const T* g = gradient.data<T>();
-    parallel_for(gradient.numel(), kGrain, [&](std::int64_t first, std::int64_t last) {
-      pick<T>(kernels::adam_f32(), kernels::adam_f64())(p + first, g + first, m + first, v + first, last - first, s);
-    });
-  });
+  return UpdateRule(detail::AdamStep{1 - o.beta1, o.beta2, 1 - o.beta2, lr / (1 - std::pow(o.beta1, t)),
+                                     std::sqrt(1 - std::pow(o.beta2, t)), o.eps, added, shrink});
 }
 
 const std::vector<std::string> kAdamSlots{"exp_avg", "exp_avg_sq"};
@@ -227,9 +210,9 @@ void Adam::add_group(const NamedList& parameters, const AdamOptions& options) {
 
 std::vector<std::string> Adam::slot_names(std::size_t) const { return kAdamSlots; }
 
-void Adam::update(Entry& entry, const Tensor& gradient) {
+UpdateRule Adam::rule(const Entry& entry) const {
   const AdamOptions& o = groups_[entry.group];
-  adam_update(o, o.lr * lr_factor(), entry.steps, o.weight_decay, 1, entry.parameter, gradient, entry.slots);
+  return adam_rule(o, o.lr * lr_factor(), entry.steps, o.weight_decay, 1);
 }
 
 void AdamW::add_group(const NamedList& parameters, const AdamWOptions& options) {
@@ -240,10 +223,10 @@ void AdamW::add_group(const NamedList& parameters, const AdamWOptions& options) 
 
 std::vector<std::string> AdamW::slot_names(std::size_t) const { return kAdamSlots; }
 
-void AdamW::update(Entry& entry, const Tensor& gradient) {
+UpdateRule AdamW::rule(const Entry& entry) const {
   const AdamWOptions& o = groups_[entry.group];
   const double lr = o.lr * lr_factor();
-  adam_update(o, lr, entry.steps, 0, 1 - lr * o.weight_decay, entry.parameter, gradient, entry.slots);
+  return adam_rule(o, lr, entry.steps, 0, 1 - lr * o.weight_decay);
 }
 
 // ---- clipping ----
@@ -268,6 +251,7 @@ double sum_squares(const Tensor& given) {
 }
 
 Tensor scaled(const Tensor& given, double factor) {
+  if (given.device() != cpu) return given.detach() * factor;
   const Tensor t = row_major_of(given);
   Tensor out = empty(t.shape(), t.dtype());
   visit_floating("clip_grad_norm_", t.dtype(), [&](auto tag) {
@@ -286,8 +270,15 @@ Tensor scaled(const Tensor& given, double factor) {
 double clip_grad_norm_(Tensors& gradients, double max_norm) {
   if (!(max_norm >= 0)) fail("clip_grad_norm_", "max_norm of at least 0", std::to_string(max_norm));
   double squares = 0;
-  for (const auto& g : gradients)
-    if (g.defined()) squares += sum_squares(g);
+  Tensors elsewhere;
+  for (const auto& g : gradients) {
+    if (!g.defined()) continue;
+    if (g.device() == cpu)
+      squares += sum_squares(g);
+    else
+      elsewhere.push_back(g);
+  }
+  if (!elsewhere.empty()) squares += detail::sum_squares_on_devices(elsewhere);
   const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
   if (std::isfinite(norm) && factor < 1)
     for (auto& g : gradients)

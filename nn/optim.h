@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Optimisers with PyTorch's update rules and option names. Updates are in place, one pass over each parameter, and have
+// Optimisers with PyTorch's update rules and option names. Updates are in place, in one pass over all parameters, and have
 // the same bits for any number of threads and any SIMD level.
 #pragma once
 
@@ -9,6 +9,11 @@
 #include "nn/module.h"
 
 namespace stein::nn {
+
+class Ema;
+namespace detail {
+struct UpdateRule;
+}
 
 /// Of SGD; PyTorch's names and meaning.
 struct SGDOptions {
@@ -47,8 +52,10 @@ class Optimizer {
   /// One update from every parameter's grad(). Parameters without one are left as they are, with their state.
   void step();
   /// One update from `gradients`, one for each of parameters() (undefined: left as it is). Throws Error when their
-  /// number, a shape or a dtype is wrong; then nothing has changed.
+  /// number, a shape, a dtype or a device is wrong; then nothing has changed.
   void step(const Tensors& gradients);
+  /// The same followed by ema.update(), in one pass over memory.
+  void step(const Tensors& gradients, Ema& ema);
   /// Drops the gradients of all parameters.
   void zero_grad();
 
@@ -80,10 +87,11 @@ class Optimizer {
   void add_entries(const NamedList& parameters, std::size_t group);
   /// Names of the tensors kept for a parameter of `group`.
   virtual std::vector<std::string> slot_names(std::size_t group) const = 0;
-  /// Updates entry.parameter from a row-major gradient; entry.steps counts this update, entry.slots are at hand.
-  virtual void update(Entry& entry, const Tensor& gradient) = 0;
+  /// What is done to entry.parameter; entry.steps counts this update.
+  virtual detail::UpdateRule rule(const Entry& entry) const = 0;
 
  private:
+  void step(const Tensors& gradients, Ema* ema);
   std::vector<Entry> entries_;
   double lr_factor_ = 1;
 };
@@ -100,7 +108,7 @@ class SGD : public Optimizer {
 
  private:
   std::vector<std::string> slot_names(std::size_t group) const override;
-  void update(Entry& entry, const Tensor& gradient) override;
+  detail::UpdateRule rule(const Entry& entry) const override;
   std::vector<SGDOptions> groups_;
 };
 
@@ -116,7 +124,7 @@ class Adam : public Optimizer {
 
  private:
   std::vector<std::string> slot_names(std::size_t group) const override;
-  void update(Entry& entry, const Tensor& gradient) override;
+  detail::UpdateRule rule(const Entry& entry) const override;
   std::vector<AdamOptions> groups_;
 };
 
@@ -132,7 +140,7 @@ class AdamW : public Optimizer {
 
  private:
   std::vector<std::string> slot_names(std::size_t group) const override;
-  void update(Entry& entry, const Tensor& gradient) override;
+  detail::UpdateRule rule(const Entry& entry) const override;
   std::vector<AdamWOptions> groups_;
 };
 

@@ -46,6 +46,7 @@ std::string rows(std::string_view dtype, std::int64_t batch) {
 void check_index(const char* network, const char* what, const Tensor& index, std::int64_t batch, std::int64_t count) {
   if (index.dtype() != i64 || index.rank() != 1 || index.size(0) != batch)
     fail(network, what + (" " + rows("i64", batch)), describe(index));
+  if (index.device() != cpu) return;  // the embedding checks, for to look here would be to wait for the device
   for (const auto i : index.to_vector<std::int64_t>())
     if (i < 0 || i >= count)
       fail(network, std::string(what) + " in [0, " + std::to_string(count) + ")", std::to_string(i));
@@ -61,7 +62,7 @@ Tensor sinusoidal_embedding(const Tensor& t, std::int64_t width, double max_peri
   std::vector<double> w;
   for (std::int64_t i = 0; i < half; ++i)
     w.push_back(std::pow(max_period, half > 1 ? -static_cast<double>(i) / static_cast<double>(half - 1) : 0.0));
-  return waves(t, from_vector<double>(w, {half}).to(t.dtype()));
+  return waves(t, from_vector<double>(w, {half}).to(t.dtype()).to(t.device()));
 }
 
 GaussianFourier::GaussianFourier(std::int64_t width, double scale, Generator& generator)
@@ -114,7 +115,8 @@ Tensor Condition::operator()(const char* network, const Tensor& t, const Tensor&
     e = (*time2)(silu((*time1)(f)));
   }
   if (classes) {
-    const Tensor known = label.defined() ? label : full({batch}, static_cast<double>(options_.classes), i64);
+    const Tensor known =
+        label.defined() ? label : full({batch}, static_cast<double>(options_.classes), i64, classes->weight.device());
     check_index(network, "labels", known, batch, options_.classes + 1);
     const Tensor c = (*classes)(known);
     e = e.defined() ? e + c : c;

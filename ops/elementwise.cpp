@@ -4,11 +4,13 @@
 #include "ops/elementwise.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
 #include "tensor/detail/strided.h"
+#include "tensor/device_kernel.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::detail {
@@ -69,9 +71,10 @@ void gather(const Operand& o, std::int64_t start, std::int64_t count, void* to) 
     gather_typed(o, start, count, static_cast<std::uint8_t*>(to));
 }
 
-ElementwiseKernel kernel_for(const ElementwiseTraits& traits, const ElementwiseKernels& k, DType dtype) {
-  const ElementwiseKernel table[] = {k.f32, k.f64, k.i64, k.u8, k.boolean};
-  const auto kernel = table[static_cast<int>(dtype)];
+template <class F>
+F kernel_for(const ElementwiseTraits& traits, const PerDType<F>& k, DType dtype) {
+  const F table[] = {k.f32, k.f64, k.i64, k.u8, k.boolean};
+  const F kernel = table[static_cast<int>(dtype)];
   if (!kernel) {
     std::string takes;
     for (auto t : {f32, f64, i64, u8, boolean})
@@ -84,7 +87,9 @@ ElementwiseKernel kernel_for(const ElementwiseTraits& traits, const ElementwiseK
 [[noreturn]] void mixed(const char* name, std::span<const Tensor* const> inputs) {
   Tensors ts;
   for (const auto* t : inputs) ts.push_back(*t);
-  fail(name, "operands of one dtype and device", describe(ts), "convert one with to(dtype)");
+  const bool alike = std::all_of(ts.begin(), ts.end(), [&](const Tensor& t) { return t.device() == ts[0].device(); });
+  fail(name, "operands of one dtype and device", describe(ts),
+       alike ? "convert one with to(dtype)" : "move one with to(device)");
 }
 
 // Runs of the flat case: every operand lies exactly as the output does.
@@ -178,21 +183,74 @@ Tensor number(const char* op, double value, const Tensor& x) {
   return scalar(value, x.dtype());
 }
 
-Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels& kernels, const void* op,
+namespace {
+
+// A number that joins operands of any device.
+bool is_number(const Tensor& t) { return t.rank() == 0 && t.device().kind == Device::Kind::cpu; }
+
+// On a device other than the cpu: one launch over the axes that remain when neighbours are merged.
+Tensor run_on_device(const ElementwiseTraits& traits, const ElementwiseTable& table, const void* op,
+                     std::span<const Tensor* const> inputs, DType dtype, const Device& device) {
+  const DeviceElementwise* kernels = device.kind == Device::Kind::sim ? table.sim : table.cuda;
+  if (!kernels) no_device_kernel(traits.name, device);
+  const auto kernel = kernel_for(traits, *kernels, dtype);
+  const int count = static_cast<int>(inputs.size());
+  Shape shape;
+  for (const auto* t : inputs) shape = broadcast(traits.name, shape, t->shape());
+  const Layout layout(shape, inputs);
+  const Strides strides = layout.strides(shape);
+  Tensor out = empty_strided(shape, strides, traits.predicate ? boolean : dtype, device);
+  if (out.numel() == 0) return out;
+  ElementwiseArgs args{out.numel(), count, const_cast<void*>(out.raw()), {}, {}, {}, true};
+  std::array<Strides, 4> all{strides, {}, {}, {}};
+  for (std::size_t k = 0; k < 3; ++k) {
+    all[k + 1] = Dims::filled(shape.rank(), 0);
+    if (k >= inputs.size()) continue;
+    const Tensor& t = *inputs[k];
+    if (is_number(t)) {
+      std::memcpy(&args.number[k], t.raw(), size_of(t.dtype()));
+      continue;
+    }
+    args.in[k] = t.raw();
+    all[k + 1] = broadcast_strides(t, shape);
+  }
+  const Walk<4> walk(shape, all, layout.order);
+  args.map = walk.map();
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    args.flat = args.flat && (!args.in[k] || walk.rank == 0 || (walk.rank == 1 && walk.stride[0][k + 1] == 1));
+  kernel(op, args);
+  return out;
+}
+
+}  // namespace
+
+Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseTable& table, const void* op,
                        std::span<const Tensor* const> inputs) {
   const int count = static_cast<int>(inputs.size());
   const Tensor& last = *inputs.back();
   const DType dtype = last.dtype();
+  Device device = last.device();
   bool flat = true;
   for (int k = 0; k < count; ++k) {
     const Tensor& t = *inputs[static_cast<std::size_t>(k)];
     const DType expected = k == 0 && traits.first_is_bool ? boolean : dtype;
     if (expected != dtype && t.dtype() != expected)
       fail(traits.name, "a bool condition", describe(t), "compare it, for example x > 0");
-    if (t.dtype() != expected || t.device() != last.device()) mixed(traits.name, inputs);
+    if (t.dtype() != expected) mixed(traits.name, inputs);
+    if (t.device() != device) {
+      if (is_number(last) && device == last.device())
+        device = t.device();
+      else if (!is_number(t))
+        mixed(traits.name, inputs);
+    }
     flat = flat && t.is_contiguous() && t.shape() == last.shape();
   }
-  const ElementwiseKernel kernel = kernel_for(traits, kernels, dtype);
+  if (device.kind != Device::Kind::cpu) {
+    for (const auto* t : inputs)
+      if (t->device() != device && !is_number(*t)) mixed(traits.name, inputs);
+    return run_on_device(traits, table, op, inputs, dtype, device);
+  }
+  const ElementwiseKernel kernel = kernel_for(traits, *table.cpu.get(), dtype);
   const DType result = traits.predicate ? boolean : dtype;
   const void* data[kMaxInputs];
   std::size_t sizes[kMaxInputs];
@@ -252,14 +310,15 @@ Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels
   return out;
 }
 
-bool run_elementwise_onto(const ElementwiseKernels& kernels, const void* op, Tensor& first, const Tensor& second) {
-  if (first.shape() != second.shape() || first.dtype() != second.dtype() || !is_floating(first.dtype()) ||
-      first.device() != second.device() || !lie_alike(first, second))
+bool run_elementwise_onto(const ElementwiseTable& table, const void* op, Tensor& first, const Tensor& second) {
+  if (first.device().kind != Device::Kind::cpu || first.shape() != second.shape() || first.dtype() != second.dtype() ||
+      !is_floating(first.dtype()) || first.device() != second.device() || !lie_alike(first, second))
     return false;
   const Tensor* const one[] = {&first};
   if (!first.is_contiguous() && Layout(first.shape(), one).row_major) return false;  // gaps
   const std::size_t size = size_of(first.dtype()), sizes[] = {size, size};
   const void* in[] = {first.raw(), second.raw()};
+  const ElementwiseKernels& kernels = *table.cpu.get();
   run_flat(first.dtype() == f32 ? kernels.f32 : kernels.f64, op, const_cast<void*>(first.raw()), size, in, sizes, 2,
            first.numel());
   return true;

@@ -15,7 +15,15 @@ namespace stein {
 
 /// x stored channels-last, not recorded: for kernels.
 inline Tensor nhwc(const Tensor& x) {
-  return x.is_channels_last() ? x : empty_channels_last(x.shape(), x.dtype()).copy_(x);
+  return x.is_channels_last() ? x : empty_channels_last(x.shape(), x.dtype(), x.device()).copy_(x);
+}
+
+/// The same as libraries of devices take it: at a multiple of 16 bytes, where a view need not begin.
+inline Tensor for_library(const Tensor& x) {
+  const Tensor t = nhwc(x);
+  return reinterpret_cast<std::uintptr_t>(t.raw()) % 16 == 0
+             ? t
+             : empty_channels_last(t.shape(), t.dtype(), t.device()).copy_(t);
 }
 
 /// Throws Error unless t has at least 4 axes and a floating dtype.
@@ -87,9 +95,11 @@ Tensor fold_products(const Tensor& a, const Tensor& b, bool folds, F f) {
   const auto count = [&](const Tensor& t) { return t.rank() == rank ? t.size(0) : 1; };
   if (count(a) == 0 || count(b) == 0) {  // an empty batch: one product of zeros tells the shape
     const NoGrad guard;
-    const auto any = [&](const Tensor& t) { return t.rank() < rank ? t : zeros(t.shape().slice(1, rank), t.dtype()); };
+    const auto any = [&](const Tensor& t) {
+      return t.rank() < rank ? t : zeros(t.shape().slice(1, rank), t.dtype(), t.device());
+    };
     const Tensor one = fold_products(any(a), any(b), folds, f);
-    return zeros(Shape{0} + one.shape(), one.dtype());
+    return zeros(Shape{0} + one.shape(), one.dtype(), one.device());
   }
   const auto n = std::max(count(a), count(b));
   const auto pick = [&](const Tensor& t, std::int64_t i) { return t.rank() < rank ? t : t[t.size(0) == 1 ? 0 : i]; };

@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "tensor/simd.h"
-#ifdef STEIN_UNIT_IS_KERNEL
+#if defined(STEIN_UNIT_IS_KERNEL) && !defined(STEIN_DEVICE_UNIT)
 #include "tensor/pack.h"
 #endif
 
@@ -45,7 +45,7 @@ constexpr bool is_f32 = std::is_same_v<ScalarOf<T>, float>;
 #endif
 #define STEIN_MATH_1(f)                 \
   template <class T>                    \
-  inline T f(T x) {                     \
+  constexpr T f(T x) {                  \
     if constexpr (Number<T>) {          \
       return static_cast<T>(std::f(x)); \
     } else {                            \
@@ -63,13 +63,13 @@ STEIN_MATH_1(nearbyint)
 
 /// An attribute of an op in the functor's type.
 template <class T>
-inline T constant(double value) {
+constexpr T constant(double value) {
   return T(static_cast<ScalarOf<T>>(value));
 }
 
 /// condition ? a : b.
 template <class C, class T>
-inline T select(C condition, T a, T b) {
+constexpr T select(C condition, T a, T b) {
   if constexpr (std::is_same_v<C, bool>) {
     return condition ? a : b;
   } else {
@@ -79,7 +79,7 @@ inline T select(C condition, T a, T b) {
 
 /// a b + c, fused where the level has the instruction.
 template <class T>
-inline T multiply_add(T a, T b, T c) {
+constexpr T multiply_add(T a, T b, T c) {
   if constexpr (Number<T>) {
     return a * b + c;
   } else {
@@ -92,18 +92,18 @@ inline T multiply_add(T a, T b, T c) {
 
 /// The larger; NaN when either is NaN.
 template <class T>
-inline T max(T a, T b) {
+constexpr T max(T a, T b) {
   return math::select(a > b, a, math::select(a == a, b, a));
 }
 /// The smaller; NaN when either is NaN.
 template <class T>
-inline T min(T a, T b) {
+constexpr T min(T a, T b) {
   return math::select(a < b, a, math::select(a == a, b, a));
 }
 
 /// c[0] + c[1] x + c[2] x^2 + ...
 template <class T, std::size_t n>
-inline T polynomial(T x, const ScalarOf<T> (&c)[n]) {
+constexpr T polynomial(T x, const ScalarOf<T> (&c)[n]) {
   T r(c[n - 1]);
   for (std::size_t i = n - 1; i-- > 0;) r = math::multiply_add(r, x, T(c[i]));
   return r;

@@ -183,7 +183,8 @@ Tensor pad(const Tensor& x, const Dims& before_after, double value = 0);
 Tensor concat(const Tensors& xs, int axis = 0);  ///< one behind the other; all other sizes agree
 Tensor stack(const Tensors& xs, int axis = 0);   ///< along a new axis; all shapes agree
 /// out[..., i, ...] = x[..., index[..., i, ...], ...] along `axis`; index i64 of x's rank (torch.gather), or without its
-/// leading axes: then every slice of x uses the same index.
+/// leading axes: then every slice of x uses the same index. An index out of range throws Error at once on the cpu; on a device
+/// (here and below) the next copy to the host throws it, so that no lookup waits.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 /// zeros of size `size` along the axis, with x added at `index`: the adjoint of gather.
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, std::int64_t size);
@@ -204,11 +205,11 @@ Tensor outer(const Tensor& a, const Tensor& b);  ///< of two vectors
 /// As numpy.einsum: "bij,bjk->bik", "ii->i", "...ij,jk", implicit output. Several operands are contracted left to right.
 Tensor einsum(std::string_view equation, const Tensors& operands);
 /// Lower L, A = L L^T. Reads the lower triangle; the derivative is that of a symmetric A, as in PyTorch. Throws Error
-/// naming the pivot when A is not positive definite.
+/// naming the pivot when A is not positive definite; to know it, the host waits for the device where A is on one.
 Tensor cholesky(const Tensor& a);
 /// op(A) X = B, A (..., n, n) lower or upper (the other triangle is not read), B (..., n, k) or (n); op transposes.
 Tensor triangular_solve(const Tensor& a, const Tensor& b, bool upper = false, bool transposed = false);
-/// A X = B; B (..., n, k) or (n). Throws Error when a pivot is 0.
+/// A X = B; B (..., n, k) or (n). Throws Error when a pivot is 0; to know it, the host waits for the device where A is on one.
 Tensor solve(const Tensor& a, const Tensor& b);
 /// Reduced: Q (..., m, k), R (..., k, n), k = min(m, n); signs as LAPACK gives them. The derivative needs the first k
 /// columns to be independent.

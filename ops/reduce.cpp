@@ -123,10 +123,21 @@ Tensor reduce_by_passes(const Tensor& x, const Axes& axes, bool keepdim, const R
   return reshape(permute(t, back), reduced_shape(x.shape(), axes, keepdim));
 }
 
+void reduce_on_device(kernels::Reduction what, const Tensor& in, const Tensor* second, Tensor& out, std::int64_t outer,
+                      std::int64_t n, std::int64_t inner) {
+  const auto parts = kernels::reduce_parts(outer, n, inner);
+  Tensor partial;
+  if (parts > 1) partial = empty({outer, parts, inner}, in.dtype(), in.device());
+  kernels::device_reduce(in.device())({what, in.dtype(), outer, n, inner, in.raw(), second ? second->raw() : nullptr,
+                                       const_cast<void*>(out.raw()), parts,
+                                       parts > 1 ? const_cast<void*>(partial.raw()) : nullptr});
+}
+
 Tensor reduce_sum(const Tensor& x, const Axes& axes, bool keepdim) {
   if (x.dtype() != f32 && x.dtype() != f64 && x.dtype() != i64)
     fail("sum", "a dtype of f32, f64, i64", name_of(x.dtype()), "convert it with to(dtype)");
   return reduce_by_passes(x, axes, keepdim, [](const Tensor& in, Tensor& out, auto outer, auto n, auto inner) {
+    if (in.device() != cpu) return reduce_on_device(kernels::Reduction::sum, in, nullptr, out, outer, n, inner);
     visit_dtype(in.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>)

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "ops/detail/axis_device.h"
 #include "tensor/tensor.h"
 
 namespace stein {
@@ -14,6 +15,10 @@ using ReducePass =
 /// Reduces over `axes` (negative), a pass for every group of axes that are neighbours in MEMORY. The passes depend on
 /// shape and layout alone. The result has x's dtype.
 Tensor reduce_by_passes(const Tensor& x, const Axes& axes, bool keepdim, const ReducePass& pass);
+
+/// A pass of reduce_by_passes by a device's kernel; `second` is null but for sums of products.
+void reduce_on_device(kernels::Reduction what, const Tensor& in, const Tensor* second, Tensor& out, std::int64_t outer,
+                      std::int64_t n, std::int64_t inner);
 
 /// Plain sum over `axes` (negative), not recorded. The order of additions depends on the shape alone.
 Tensor reduce_sum(const Tensor& x, const Axes& axes, bool keepdim);

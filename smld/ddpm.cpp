@@ -19,7 +19,7 @@ Level level_of(const DdpmSchedule& schedule, std::int64_t t) {
 }
 
 Tensor predicted(const NoiseModel& noise, const Tensor& x, std::int64_t t, const detail::Hooks& run) {
-  return run.checked("predicted noise", noise(x, full({x.size(0)}, static_cast<double>(t), i64)), x);
+  return run.checked("predicted noise", noise(x, full({x.size(0)}, static_cast<double>(t), i64, x.device())), x);
 }
 
 void check(const char* op, const Tensor& x, std::int64_t rounds) {

@@ -61,7 +61,7 @@ TimeScore classifier_free_guidance(ConditionalScore score, const Tensor& labels,
              const Tensor& x, const Tensor& t) {
     const Tensor y = for_batch("classifier_free_guidance", labels, x);
     if (weight == 1) return score(x, t, y);
-    const Tensor none = score(x, t, full({x.size(0)}, static_cast<double>(null_label), i64));
+    const Tensor none = score(x, t, full({x.size(0)}, static_cast<double>(null_label), i64, x.device()));
     return none + weight * (score(x, t, y) - none);
   };
 }

@@ -15,7 +15,7 @@ Tensor geometric_ladder(double sigma_max, double sigma_min, std::int64_t levels,
 }
 
 Tensor sigma_of(const Tensor& ladder, const Tensor& level, int rank) {
-  return reshape(index_select(ladder, 0, level), Shape{level.size(0)} + Dims::filled(rank - 1, 1));
+  return reshape(index_select(ladder.to(level.device()), 0, level), Shape{level.size(0)} + Dims::filled(rank - 1, 1));
 }
 
 }  // namespace stein::smld

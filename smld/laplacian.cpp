@@ -18,7 +18,9 @@
 namespace stein::smld {
 namespace {
 
-Tensor zero_if_none(const Tensor& t, const Tensor& x) { return t.defined() ? t : zeros({x.size(0)}, x.dtype()); }
+Tensor zero_if_none(const Tensor& t, const Tensor& x) {
+  return t.defined() ? t : zeros({x.size(0)}, x.dtype(), x.device());
+}
 
 // Forward mode, as many directions at a time as the memory allows; while recording each chunk runs f again in its backward pass,
 // so that one chunk's graph lives at a time.
@@ -65,7 +67,7 @@ EnergyTerms energy_terms(const Energy& f, const Tensor& input, const LaplacianOp
     return f(at);
   };
   const Tensor energy = energy_of(f, x);
-  EnergyTerms r{energy, zeros_like(x.detach()), zeros({x.size(0)}, x.dtype())};
+  EnergyTerms r{energy, zeros_like(x.detach()), zeros({x.size(0)}, x.dtype(), x.device())};
   if (!energy.requires_grad()) return r;
   // Recorded whatever the caller does: nested and planned read the gradient's own graph.
   r.gradient = grad(sum(energy), x, {.create_graph = true});

@@ -27,7 +27,7 @@ Likelihood log_likelihood(const TimeScore& score, const Sde& sde, const Tensor& 
 
   // y (B, d + 1): x, and the integral of the divergence.
   const OdeRhs f = [&](double t, const Tensor& y) {
-    const Tensor at = reshape(narrow(y, 1, 0, d), x.shape()), time = full({batch}, t, x.dtype());
+    const Tensor at = reshape(narrow(y, 1, 0, d), x.shape()), time = full({batch}, t, x.dtype(), x.device());
     probes.set_state(drawn);
     const auto both = value_and_trace([&](const Tensor& p) { return score(p, time); }, at, trace);
     const double drift = sde.drift(t), half = 0.5 * sde.diffusion2(t);
@@ -35,7 +35,7 @@ Likelihood log_likelihood(const TimeScore& score, const Sde& sde, const Tensor& 
     const Tensor divergence = drift * static_cast<double>(d) - half * both.second;
     return concat({reshape(velocity, {batch, d}), reshape(divergence, {batch, 1})}, 1);
   };
-  const Tensor start = concat({reshape(x.detach(), {batch, d}), zeros({batch, 1}, x.dtype())}, 1);
+  const Tensor start = concat({reshape(x.detach(), {batch, d}), zeros({batch, 1}, x.dtype(), x.device())}, 1);
   const OdeResult r = dormand_prince(f, start, o.start, 1, {.rtol = o.rtol, .atol = o.atol, .progress = o.progress});
   const Tensor latent = narrow(r.y, 1, 0, d), integral = reshape(narrow(r.y, 1, d, 1), {batch});
   const double variance = sde.prior_deviation() * sde.prior_deviation();
@@ -58,7 +58,7 @@ Tensor dequantise(const Tensor& levels, PixelRange range, Generator& generator, 
     fail(op, "whole numbers in 0 ... 255", describe(levels) + " with others");
   // U to 16 bits (45 for f64), so that k + U is exact and stays below k + 1.
   const double steps = dtype == f32 ? 0x1p16 : 0x1p45;
-  const Tensor u = (k + floor(steps * uniform(k.shape(), generator, 0, 1, dtype)) / steps) / 256.0;
+  const Tensor u = (k + floor(steps * uniform(k.shape(), generator, 0, 1, dtype, k.device())) / steps) / 256.0;
   return range == PixelRange::unit ? u : 2.0 * u - 1.0;
 }
 

@@ -80,8 +80,8 @@ Noise gaussian_noise(double sigma) {
 Noise laplace_noise(double b) {
   check_positive("laplace_noise", "a scale b", b);
   const auto draw = [b](const Tensor& like, Generator& g) {
-    const Tensor signs = rademacher(like.shape(), g, like.dtype());
-    return (-b) * signs * log1p(neg(uniform(like.shape(), g, 0, 1, like.dtype())));
+    const Tensor signs = rademacher(like.shape(), g, like.dtype(), like.device());
+    return (-b) * signs * log1p(neg(uniform(like.shape(), g, 0, 1, like.dtype(), like.device())));
   };
   return {"laplace", b, draw, [b](const Tensor& u) { return sign(u) / (-b); }};
 }
@@ -92,9 +92,10 @@ Noise mixture_noise(const GaussianMixture& q) {
       fail("mixture_noise", "samples (B, " + std::to_string(q.dimension()) + ")", describe(like));
     const auto seed =
         static_cast<std::uint64_t>(integers(0, std::numeric_limits<std::int64_t>::max(), {1}, g).item<std::int64_t>());
-    return q.sample(like.size(0), seed).to(like.dtype());
+    return q.sample(like.size(0), seed).to(like.dtype()).to(like.device());
   };
-  return {"mixture", size_of_mixture(q), draw, [q](const Tensor& u) { return q.score(u.detach()); }};
+  return {"mixture", size_of_mixture(q), draw,
+          [q](const Tensor& u) { return q.score(u.detach().to(cpu)).to(u.device()); }};
 }
 
 GaussianMixture convolve(const GaussianMixture& p, const GaussianMixture& q) {
@@ -111,7 +112,7 @@ Tensor laplace_log_density(const GaussianMixture& p, const Tensor& x, double b) 
   std::vector<double> out;
   each_laplace_row("laplace_log_density", p, x, b,
                    [&](std::int64_t, double l, const std::vector<double>&) { out.push_back(l); });
-  return from_vector(out, {x.size(0)}).to(x.dtype());
+  return from_vector(out, {x.size(0)}).to(x.dtype()).to(x.device());
 }
 
 Tensor laplace_score(const GaussianMixture& p, const Tensor& x, double b) {
@@ -119,7 +120,7 @@ Tensor laplace_score(const GaussianMixture& p, const Tensor& x, double b) {
   each_laplace_row("laplace_score", p, x, b, [&](std::int64_t, double, const std::vector<double>& s) {
     out.insert(out.end(), s.begin(), s.end());
   });
-  return from_vector(out, x.shape()).to(x.dtype());
+  return from_vector(out, x.shape()).to(x.dtype()).to(x.device());
 }
 
 // To 10 exp(x^2) erfc(x), the rounding error of x^2 carried along; above by the asymptotic series

@@ -25,7 +25,7 @@ Objective one_density(Formula formula) {
 }
 
 Tensor draw_levels(const Tensor& ladder, const Tensor& x, Generator& g) {
-  return integers(0, ladder.size(0), {x.size(0)}, g);
+  return integers(0, ladder.size(0), {x.size(0)}, g).to(x.device());
 }
 
 void check_ladder(const char* op, const Tensor& ladder) {
@@ -164,7 +164,7 @@ Objective ncsn_ssm_vr(Tensor ladder, Probes probes) {
 
 Objective ddpm(DdpmSchedule schedule) {
   return [schedule = std::move(schedule)](const LevelScore& noise, const Tensor& x, Generator& g) {
-    const Tensor t = integers(1, schedule.steps() + 1, {x.size(0)}, g);
+    const Tensor t = integers(1, schedule.steps() + 1, {x.size(0)}, g).to(x.device());
     return loss_of(ddpm_terms(noise, x, t, randn_like(x.detach(), g), schedule));
   };
 }
@@ -179,9 +179,9 @@ Objective sde(const Sde& sde, SdeOptions options) {
          "importance");
   return [sde, options](const TimeScore& score, const Tensor& x, Generator& g) {
     const Times times = sde.draw_times(x.size(0), x.dtype(), g, options.start, options.importance);
-    Terms terms = sde_terms(score, x, times.t, randn_like(x.detach(), g), sde, options.weighting);
+    Terms terms = sde_terms(score, x, times.t.to(x.device()), randn_like(x.detach(), g), sde, options.weighting);
     if (options.importance)
-      for (auto& [name, t] : terms) t = t * times.weight;
+      for (auto& [name, t] : terms) t = t * times.weight.to(x.device());
     return loss_of(terms);
   };
 }

@@ -34,7 +34,7 @@ LabelledObjective label_dropped(Objective objective, std::int64_t null_label, do
                                                       const Tensor& label, Generator& g) {
     if (label.shape() != Shape{x.size(0)} || label.dtype() != i64)
       fail("label_dropped", "a label i64 for each of " + std::to_string(x.size(0)) + " samples", describe(label));
-    const Tensor out = uniform(label.shape(), g, 0, 1, f64) < drop;
+    const Tensor out = uniform(label.shape(), g, 0, 1, f64, label.device()) < drop;
     const Tensor kept = where(out, static_cast<double>(null_label), label);
     // By value: an objective may keep the model inside a checkpoint, which runs in the backward pass.
     return o([model, kept](const Tensor& at, const Tensor& t) { return model(at, t, kept); }, x, g);
@@ -52,21 +52,21 @@ ClassifierObjective classifier(Tensor ladder) {
   if (ladder.rank() != 1 || !is_floating(ladder.dtype()))
     fail("classifier", "a ladder of noise levels (L)", describe(ladder));
   return on([ladder](const Tensor& x, Generator& g) {
-    const Tensor level = integers(0, ladder.size(0), {x.size(0)}, g);
+    const Tensor level = integers(0, ladder.size(0), {x.size(0)}, g).to(x.device());
     return Noisy{x + sigma_of(ladder, level, x.rank()) * randn_like(x.detach(), g), level};
   });
 }
 
 ClassifierObjective classifier(DdpmSchedule schedule) {
   return on([schedule = std::move(schedule)](const Tensor& x, Generator& g) {
-    const Tensor t = integers(1, schedule.steps() + 1, {x.size(0)}, g);
+    const Tensor t = integers(1, schedule.steps() + 1, {x.size(0)}, g).to(x.device());
     return Noisy{perturbed(schedule.kernel(t, x.rank(), x.dtype()), x, g), t};
   });
 }
 
 ClassifierObjective classifier(const Sde& sde) {
   return on([sde](const Tensor& x, Generator& g) {
-    const Tensor t = sde.draw_times(x.size(0), x.dtype(), g).t;
+    const Tensor t = sde.draw_times(x.size(0), x.dtype(), g).t.to(x.device());
     return Noisy{perturbed(sde.kernel(t, x.rank()), x, g), t};
   });
 }

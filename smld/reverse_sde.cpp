@@ -14,7 +14,7 @@ namespace {
 using detail::Level;
 using detail::Moments;
 
-Tensor times(const Tensor& x, double t) { return full({x.size(0)}, t, x.dtype()); }
+Tensor times(const Tensor& x, double t) { return full({x.size(0)}, t, x.dtype(), x.device()); }
 
 double mean_norm(const Tensor& t) { return mean(stein::sqrt(per_sample(square(t.to(f64))))).item(); }
 

@@ -54,8 +54,7 @@ MalaResult mala(const std::function<Tensor(const Tensor&)>& log_density, const S
   const auto distance = [&](const Tensor& from, const Tensor& to, const Tensor& s) {
     return per_sample(square(to - from - tau * s));
   };
-  Tensor x = start.detach(), l, s;
-  double accepted = 0;
+  Tensor x = start.detach(), l, s, accepted = zeros({}, f64, start.device());  // read once, at the end
   for (std::int64_t i = 0; i < steps; ++i) {
     if (hooks.constraint) x = run.constrain(x, 1, 0);
     if (i == 0 || hooks.constraint) l = density(x), s = run.checked("a score", score(x), x);
@@ -63,13 +62,14 @@ MalaResult mala(const std::function<Tensor(const Tensor&)>& log_density, const S
     const Tensor ly = density(y), sy = run.checked("a score", score(y), y);
     const Tensor ratio = ly - l - (distance(y, x, sy) - distance(x, y, s)) / (4 * tau);
     // A ratio that is NaN (a density that is 0 at both ends) compares false: rejected.
-    const Tensor take = log(uniform({batch}, generator, 0, 1, x.dtype())) < ratio, wide = reshape(take, column);
+    const Tensor take = log(uniform({batch}, generator, 0, 1, x.dtype(), x.device())) < ratio,
+                 wide = reshape(take, column);
     x = where(wide, y, x), s = where(wide, sy, s), l = where(take, ly, l);
-    accepted += sum(take.to(f64)).item();
+    accepted = accepted + sum(take.to(f64));
     run.step_done();
   }
   const double proposals = static_cast<double>(steps) * static_cast<double>(batch);
-  return {run.finish(x), proposals > 0 ? accepted / proposals : 0.0};
+  return {run.finish(x), proposals > 0 ? accepted.item() / proposals : 0.0};
 }
 
 Tensor annealed_langevin(const LevelScore& score, const Tensor& ladder, const Tensor& start, Generator& generator,
@@ -87,7 +87,9 @@ Tensor annealed_langevin(const LevelScore& score, const Tensor& ladder, const Te
   const double epsilon =
       options.epsilon > 0 ? options.epsilon : (options.step == LangevinStep::full ? 0.2 : 0.4) * last * last;
   const auto levels = static_cast<std::int64_t>(sigmas.size());
-  const auto at_level = [&](std::int64_t i) { return full({start.size(0)}, static_cast<double>(i), i64); };
+  const auto at_level = [&](std::int64_t i) {
+    return full({start.size(0)}, static_cast<double>(i), i64, start.device());
+  };
   detail::Hooks run("annealed_langevin", options, generator, levels * options.steps_per_level);
   Tensor x = start.detach();
   for (std::int64_t i = 0; i < levels; ++i) {

@@ -29,7 +29,7 @@ NoiseSource interpolation_noise(const Tensor& u, Generator& generator) {
       fail("interpolation_noise", "a sample for each angle of " + describe(angle), describe(like));
     NoGrad guard;
     const Shape one = Shape{1} + like.shape().slice(1, like.rank());
-    const Tensor p = randn(one, *g, like.dtype()), q = randn(one, *g, like.dtype());
+    const Tensor p = randn(one, *g, like.dtype(), like.device()), q = randn(one, *g, like.dtype(), like.device());
     const Tensor a = reshape(angle.to(like.dtype()), Shape{like.size(0)} + Dims::filled(like.rank() - 1, 1));
     return cos(a) * p + sin(a) * q;
   };

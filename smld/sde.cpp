@@ -24,7 +24,8 @@ double checked(double t) {
 Tensor checked(const Tensor& time) {
   if (time.rank() != 1 || !is_floating(time.dtype())) fail("sde", "times (B), f32 or f64", describe(time));
   Tensor t = time.detach();
-  for (double v : t.to(f64).to_vector<double>()) checked(v);
+  if (t.device() == cpu)  // to look at those of a device would be to wait for it
+    for (double v : t.to(f64).to_vector<double>()) checked(v);
   return t;
 }
 
@@ -157,7 +158,7 @@ Kernel DdpmSchedule::kernel(const Tensor& t, int rank, DType dtype) const {
   std::vector<double> alpha, sigma;
   for (double a : alpha_bar_) alpha.push_back(std::sqrt(a)), sigma.push_back(std::sqrt(1 - a));
   const auto table = [&](const std::vector<double>& v) {
-    return sigma_of(from_vector(v, {steps() + 1}).to(dtype), t, rank);
+    return sigma_of(from_vector(v, {steps() + 1}).to(dtype).to(t.device()), t, rank);
   };
   return {table(alpha), table(sigma)};
 }

@@ -74,7 +74,7 @@ std::optional<detail::TracePlan> plan(const Run& run, const TraceOptions& o, std
   return p;
 }
 
-Tensor zero_trace(const Run& run) { return zeros({run.batch()}, run.x.dtype()); }
+Tensor zero_trace(const Run& run) { return zeros({run.batch()}, run.x.dtype(), run.x.device()); }
 
 // Multiply-adds of the loop, chunked or not.
 double product_flops(const Run& run) {

@@ -25,19 +25,21 @@ TrainConfig read_config(const std::string& folder) {
   return config_from_json(text.str());
 }
 
-nn::NCSN make_network(const TrainConfig& c) {
+nn::NCSN make_network(const TrainConfig& c, const Device& device) {
   Generator weights = stream_of(c.seed, Stream::weights);
-  return nn::NCSN({.channels = c.channels, .ngf = c.ngf, .levels = c.levels}, weights);
+  nn::NCSN network({.channels = c.channels, .ngf = c.ngf, .levels = c.levels}, weights);
+  network.to(device);
+  return network;
 }
 
-TrainedNetwork load_run(const std::string& folder, bool averaged) {
+TrainedNetwork load_run(const std::string& folder, bool averaged, const Device& device) {
   const TrainConfig config = read_config(folder);
   std::string warnings;
   const auto c = nn::latest_checkpoint(folder + "/checkpoints", &warnings);
   if (!c)
     fail("run", "a run with at least one whole checkpoint", warnings.empty() ? folder : warnings,
          "continue it with stein train --resume");
-  nn::NCSN network = make_network(config);
+  nn::NCSN network = make_network(config, device);
   nn::Ema ema(network, config.ema_decay, config.ema_warmup);
   c->restore(network, nullptr, &ema);
   if (averaged) ema.swap();
@@ -50,7 +52,8 @@ Tensor draw_samples(const nn::NCSN& network, const TrainConfig& c, std::int64_t 
   constexpr std::int64_t kAtOnce = 64;
   if (count < 1) fail("draw_samples", "at least 1 image", std::to_string(count));
   const auto parts = (count + kAtOnce - 1) / kAtOnce, steps = c.levels * steps_per_level;
-  const Tensor ladder = geometric_ladder(c.sigma_max, c.sigma_min, c.levels);
+  const Device device = network.parameters().front().device();
+  const Tensor ladder = geometric_ladder(c.sigma_max, c.sigma_min, c.levels).to(device);
   Generator g(seed);
   Progress bar("sample", 0, parts * steps, progress);
   Tensors images;
@@ -64,8 +67,8 @@ Tensor draw_samples(const nn::NCSN& network, const TrainConfig& c, std::int64_t 
     };
     const auto n = std::min(kAtOnce, count - part * kAtOnce);
     const Tensor x = annealed_langevin([&](const Tensor& t, const Tensor& y) { return network(t, y); }, ladder,
-                                       uniform({n, c.channels, c.height, c.width}, g), g, options);
-    images.push_back(clamp(x, 0, 1));
+                                       uniform({n, c.channels, c.height, c.width}, g, 0, 1, f32, device), g, options);
+    images.push_back(clamp(x, 0, 1).to(cpu));
   }
   return images.size() == 1 ? images[0] : concat(images, 0);
 }

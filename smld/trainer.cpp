@@ -78,6 +78,7 @@ GaussianFit gaussian_of(const std::string& path, const Dataset& train) {
 struct Trainer::State {
   std::string folder;
   TrainConfig config;
+  Device device;
   DataSplits data;
   nn::NCSN network;
   nn::Adam optimizer;
@@ -91,14 +92,15 @@ struct Trainer::State {
   std::uint64_t data_position = 0;
   double seconds = 0, loss_average = 0, last_loss = 0;
 
-  State(std::string f, const TrainConfig& c, DataSplits d)
+  State(std::string f, const TrainConfig& c, DataSplits d, const Device& where)
       : folder(std::move(f)),
         config(c),
+        device(where),
         data(std::move(d)),
-        network(make_network(c)),
+        network(make_network(c, where)),
         optimizer(network, {.lr = c.learning_rate}),
         ema(network, c.ema_decay, c.ema_warmup),
-        ladder(geometric_ladder(c.sigma_max, c.sigma_min, c.levels)),
+        ladder(geometric_ladder(c.sigma_max, c.sigma_min, c.levels).to(where)),
         checkpoints(folder + "/checkpoints", static_cast<int>(c.keep_checkpoints)) {}
 
   std::string file(const std::string& name) const { return folder + "/" + name; }
@@ -107,8 +109,8 @@ struct Trainer::State {
   }
 
   void open_files() {
-    loader = std::make_unique<BatchLoader>(data.train, config.batch,
-                                           stream_of(config.seed, Stream::batches).state().seed, data_position);
+    loader = std::make_unique<BatchLoader>(
+        data.train, config.batch, stream_of(config.seed, Stream::batches).state().seed, data_position, 2, device);
     const GaussianFit fit = gaussian_of(file("gaussian.npy"), data.train);
     std::vector<double> sigmas = ladder.to(f64).to_vector<double>(), gaussian;
     for (double s : sigmas) gaussian.push_back(fit.denoising_loss(s));
@@ -153,10 +155,10 @@ struct Trainer::State {
     NoGrad guard;
     Tensor x = images;
     if (config.flip) {
-      const Tensor mirror = uniform({x.size(0), 1, 1, 1}, g) < 0.5;
+      const Tensor mirror = uniform({x.size(0), 1, 1, 1}, g, 0, 1, f32, device) < 0.5;
       x = where(mirror, flip(x, {-1}), x);
     }
-    if (config.dequantize) x = x * (255.0 / 256) + uniform(x.shape(), g, 0, 1.0 / 256);
+    if (config.dequantize) x = x * (255.0 / 256) + uniform(x.shape(), g, 0, 1.0 / 256, f32, device);
     return x;
   }
 
@@ -165,22 +167,24 @@ struct Trainer::State {
   }
 
   // Loss and gradients of step `step` on `batch`: a function of the weights, the seed and the step.
-  std::pair<double, Tensors> loss_and_gradients(const Tensor& batch) const {
+  std::pair<Tensor, Tensors> loss_and_gradients(const Tensor& batch) const {
     Generator g = stream_of(config.seed, Stream::steps, step);
     const Tensor x = prepare(batch, g);
-    const Tensor level = integers(0, config.levels, {x.size(0)}, g), z = randn(x.shape(), g);
+    const Tensor level = integers(0, config.levels, {x.size(0)}, g).to(device), z = randn(x.shape(), g, f32, device);
     const Tensor loss = ncsn_loss(score(), x, level, z, ladder);
-    return {loss.item(), grad({loss}, network.parameters())};
+    Tensors gradients = grad({loss}, network.parameters());
+    return {loss.detach(), std::move(gradients)};
   }
 
   void train_one() {
     const Batch batch = loader->next();
-    auto [loss, gradients] = loss_and_gradients(batch.samples);
+    auto [value, gradients] = loss_and_gradients(batch.samples);
     const double limit = config.clip_norm > 0 ? config.clip_norm : INFINITY;
     const double norm = nn::clip_grad_norm_(gradients, limit);
+    const double loss =
+        value.item();  // after the norm: whoever reads first waits for a device, the second finds all done
     if (!std::isfinite(loss) || !std::isfinite(norm)) diverged(batch.samples, loss, norm);
-    optimizer.step(gradients);
-    ema.update();
+    optimizer.step(gradients, ema);
     data_position = batch.position;
     ++step;
     loss_average =
@@ -208,7 +212,7 @@ struct Trainer::State {
   std::vector<double> evaluate(std::int64_t count) {
     NoGrad guard;
     const auto averaged = ema.swapped();
-    const Tensor images = data.held_out.first(count);
+    const Tensor images = data.held_out.first(count).to(device);
     std::vector<double> r;
     for (std::int64_t l = 0; l < config.levels; ++l) {
       Generator g = stream_of(config.seed, Stream::evaluation).fork(static_cast<std::uint64_t>(l));
@@ -216,7 +220,8 @@ struct Trainer::State {
       for (std::int64_t i = 0; i < images.size(0); i += config.batch) {
         stop_if_asked();
         const Tensor x = narrow(images, 0, i, std::min(config.batch, images.size(0) - i));
-        const Tensor z = randn(x.shape(), g), level = full({x.size(0)}, static_cast<double>(l), i64);
+        const Tensor z = randn(x.shape(), g, f32, device),
+                     level = full({x.size(0)}, static_cast<double>(l), i64, device);
         total += sum(ncsn_losses(score(), x, level, z, ladder)).item();
       }
       r.push_back(total / static_cast<double>(images.size(0)));
@@ -319,7 +324,7 @@ Trainer::~Trainer() = default;
 std::int64_t Trainer::step() const { return state_->step; }
 const TrainConfig& Trainer::config() const { return state_->config; }
 
-Trainer Trainer::start(const std::string& folder, const TrainConfig& config) {
+Trainer Trainer::start(const std::string& folder, const TrainConfig& config, const Device& device) {
   check_config(config);
   if (fs::exists(folder) && (!fs::is_directory(folder) || !fs::is_empty(folder)))
     fail("train", "a new or empty run folder", folder + ", which holds something",
@@ -332,13 +337,13 @@ Trainer Trainer::start(const std::string& folder, const TrainConfig& config) {
   const std::string text = to_json(complete);
   fs::create_directories(folder);
   detail::write_atomically("train", folder + "/config.json", text);
-  auto state = std::make_unique<State>(folder, complete, std::move(data));
+  auto state = std::make_unique<State>(folder, complete, std::move(data), device);
   state->open_files();
   state->save();
   return Trainer(std::move(state));
 }
 
-Trainer Trainer::resume(const std::string& folder, const Changes& changes) {
+Trainer Trainer::resume(const std::string& folder, const Changes& changes, const Device& device) {
   TrainConfig config = read_config(folder);
   DataSplits data = open_run_data(config);
   TrainConfig found = config;
@@ -352,7 +357,7 @@ Trainer Trainer::resume(const std::string& folder, const Changes& changes) {
   if (changes.steps) config.steps = *changes.steps;
   if (changes.learning_rate) config.learning_rate = *changes.learning_rate;
   check_config(config);
-  auto state = std::make_unique<State>(folder, config, std::move(data));
+  auto state = std::make_unique<State>(folder, config, std::move(data), device);
   state->load();
   if (config.steps < state->step)
     fail("train", "steps of at least " + std::to_string(state->step) + ", which were made",

@@ -36,11 +36,11 @@ enum class RunResult : std::uint8_t { finished, interrupted };
 class Trainer {
  public:
   /// Starts a run in `folder`, which must not exist or be empty. Throws Error otherwise, and, before anything is written, when the
-  /// data or the configuration cannot be used.
-  static Trainer start(const std::string& folder, const TrainConfig& config);
+  /// data or the configuration cannot be used. Computes on `device`; a run may go on on another one.
+  static Trainer start(const std::string& folder, const TrainConfig& config, const Device& device = cpu);
   /// Continues the run of `folder` from its last whole checkpoint. Throws Error when there is none although steps were made, and
   /// when the data are not those it began with.
-  static Trainer resume(const std::string& folder, const Changes& changes = {});
+  static Trainer resume(const std::string& folder, const Changes& changes = {}, const Device& device = cpu);
   Trainer(Trainer&&) noexcept;  ///< leaves an object that can only be destroyed
   ~Trainer();
 

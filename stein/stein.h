@@ -61,6 +61,7 @@
 #include "smld/trace_picture.h"
 #include "smld/trained.h"
 #include "smld/trainer.h"
+#include "tensor/device_math.h"
 #include "tensor/error.h"
 #include "tensor/npy.h"
 #include "tensor/print.h"

@@ -9,21 +9,27 @@ namespace stein {
 
 /// Where a tensor's elements live.
 struct Device {
-  /// Kinds of devices; this build has cpu alone.
-  enum class Kind : std::uint8_t { cpu, cuda };
-  Kind kind = Kind::cpu;  ///< which kind
-  int index = 0;          ///< which of several
+  /// cpu: the host's memory. sim: a graphics processor played by the host, with its own memory and every access of a kernel
+  /// checked (docs/08_kernels.md). cuda: a graphics processor, in builds with CUDA.
+  enum class Kind : std::uint8_t { cpu, sim, cuda };
+  Kind kind = Kind::cpu;   ///< which kind
+  std::int16_t index = 0;  ///< which of several
 
   friend bool operator==(const Device&, const Device&) = default;  ///< whether both are the same device
 };
 
 /// Where tensors live unless told otherwise.
 inline constexpr Device cpu{};
+/// The simulated device. (Not called sim: kernels for it lie in a namespace of that name.)
+inline constexpr Device simulated{Device::Kind::sim};
 
-/// "cpu" or "cuda:k".
+/// "cpu", "sim" or "cuda:k".
 std::string to_string(const Device& device);
 
-/// Reads "cpu", "cuda" or "cuda:k". Throws Error for anything else, and for a device this build does not have.
+/// How many devices of a kind this machine has: 1 of cpu and of sim; of cuda 0 in builds without CUDA, without a driver or without a GPU.
+int device_count(Device::Kind kind);
+
+/// Reads "cpu", "sim", "cuda" or "cuda:k". Throws Error for anything else, and for a device this build does not have.
 Device parse_device(std::string_view text);
 
 }  // namespace stein

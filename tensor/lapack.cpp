@@ -66,10 +66,10 @@ void check(const char* routine, int info) {  // argument -info was refused
 }  // namespace
 
 template <class T>
-std::int64_t cholesky_factor(std::int64_t n, T* a) {
+std::int64_t cholesky_factor(std::int64_t n, T* a, std::int64_t lda) {
   detail::blas_thread_started();
   int info = 0;
-  const int size = size32(n), ld = leading(n);
+  const int size = size32(n), ld = leading(lda);
   Routines<T>::potrf("U", &size, a, &ld, &info);  // the lower triangle, read column by column, is the upper one
   check("potrf", info);
   return info;
@@ -84,39 +84,48 @@ void triangular_solve_in_place(bool upper, bool transposed, std::int64_t n, std:
 }
 
 template <class T>
-std::int64_t lu_factor(std::int64_t n, T* a, int* pivots) {
+std::int64_t lu_factor(std::int64_t n, T* a, std::int64_t lda, int* pivots) {
   detail::blas_thread_started();
   int info = 0;
-  const int size = size32(n), ld = leading(n);
+  const int size = size32(n), ld = leading(lda);
   Routines<T>::getrf(&size, &size, a, &ld, pivots, &info);
   check("getrf", info);
   return info;
 }
 
 template <class T>
-void lu_solve(bool transposed, std::int64_t n, std::int64_t k, const T* factors, const int* pivots, T* b) {
+void lu_solve(bool transposed, std::int64_t n, std::int64_t k, const T* factors, std::int64_t lda, const int* pivots,
+              T* b, std::int64_t ldb) {
+  detail::blas_thread_started();
   int info = 0;
-  const int size = size32(n), columns = size32(k), ld = leading(n);
-  Routines<T>::getrs(transposed ? "T" : "N", &size, &columns, factors, &ld, pivots, b, &ld, &info);
+  const int size = size32(n), columns = size32(k), ld_a = leading(lda), ld_b = leading(ldb);
+  Routines<T>::getrs(transposed ? "T" : "N", &size, &columns, factors, &ld_a, pivots, b, &ld_b, &info);
   check("getrs", info);
 }
 
 template <class T>
-void qr_factor(std::int64_t m, std::int64_t n, T* a, T* r) {
+void qr_factor(std::int64_t m, std::int64_t n, T* a, std::int64_t lda, T* tau) {
   detail::blas_thread_started();
   int info = 0;
-  const int rows = size32(m), columns = size32(n), ld = leading(m), ask = -1;
-  std::vector<T> tau(static_cast<std::size_t>(n));
-  T best[2] = {};  // work sizes that the two routines like
-  Routines<T>::geqrf(&rows, &columns, a, &ld, tau.data(), &best[0], &ask, &info);
-  Routines<T>::orgqr(&rows, &columns, &columns, a, &ld, tau.data(), &best[1], &ask, &info);
-  const int size = leading(static_cast<std::int64_t>(best[0] > best[1] ? best[0] : best[1]));
+  const int rows = size32(m), columns = size32(n), ld = leading(lda), ask = -1;
+  T best = 0;
+  Routines<T>::geqrf(&rows, &columns, a, &ld, tau, &best, &ask, &info);
+  const int size = leading(static_cast<std::int64_t>(best));
   std::vector<T> work(static_cast<std::size_t>(size));
-  Routines<T>::geqrf(&rows, &columns, a, &ld, tau.data(), work.data(), &size, &info);
+  Routines<T>::geqrf(&rows, &columns, a, &ld, tau, work.data(), &size, &info);
   check("geqrf", info);
-  for (std::int64_t j = 0; j < n; ++j)
-    for (std::int64_t i = 0; i < n; ++i) r[j * n + i] = i <= j ? a[j * m + i] : T(0);
-  Routines<T>::orgqr(&rows, &columns, &columns, a, &ld, tau.data(), work.data(), &size, &info);
+}
+
+template <class T>
+void qr_columns(std::int64_t m, std::int64_t n, T* a, std::int64_t lda, const T* tau) {
+  detail::blas_thread_started();
+  int info = 0;
+  const int rows = size32(m), columns = size32(n), ld = leading(lda), ask = -1;
+  T best = 0;
+  Routines<T>::orgqr(&rows, &columns, &columns, a, &ld, tau, &best, &ask, &info);
+  const int size = leading(static_cast<std::int64_t>(best));
+  std::vector<T> work(static_cast<std::size_t>(size));
+  Routines<T>::orgqr(&rows, &columns, &columns, a, &ld, tau, work.data(), &size, &info);
   check("orgqr", info);
 }
 
@@ -134,13 +143,14 @@ std::int64_t symmetric_eigenvalues(std::int64_t n, double* a, double* eigenvalue
   return info;
 }
 
-#define STEIN_LAPACK_FOR(T)                                                                                      \
-  template std::int64_t cholesky_factor<T>(std::int64_t, T*);                                                    \
-  template void triangular_solve_in_place<T>(bool, bool, std::int64_t, std::int64_t, const T*, std::int64_t, T*, \
-                                             std::int64_t);                                                      \
-  template std::int64_t lu_factor<T>(std::int64_t, T*, int*);                                                    \
-  template void lu_solve<T>(bool, std::int64_t, std::int64_t, const T*, const int*, T*);                         \
-  template void qr_factor<T>(std::int64_t, std::int64_t, T*, T*);
+#define STEIN_LAPACK_FOR(T)                                                                                          \
+  template std::int64_t cholesky_factor<T>(std::int64_t, T*, std::int64_t);                                          \
+  template void triangular_solve_in_place<T>(bool, bool, std::int64_t, std::int64_t, const T*, std::int64_t, T*,     \
+                                             std::int64_t);                                                          \
+  template std::int64_t lu_factor<T>(std::int64_t, T*, std::int64_t, int*);                                          \
+  template void lu_solve<T>(bool, std::int64_t, std::int64_t, const T*, std::int64_t, const int*, T*, std::int64_t); \
+  template void qr_factor<T>(std::int64_t, std::int64_t, T*, std::int64_t, T*);                                      \
+  template void qr_columns<T>(std::int64_t, std::int64_t, T*, std::int64_t, const T*);
 STEIN_LAPACK_FOR(float)
 STEIN_LAPACK_FOR(double)
 #undef STEIN_LAPACK_FOR

@@ -182,7 +182,7 @@ Tensor load_npy(const std::string& path) {
 }
 
 void save_npy(const std::string& path, const Tensor& t) {
-  const Tensor rows = t.is_contiguous() ? t : detail::dense_copy(t);
+  const Tensor rows = detail::host_rows(t);
   std::string_view descr;
   for (const auto& d : kDtypes)
     if (d.dtype == t.dtype()) descr = d.text;

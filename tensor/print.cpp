@@ -210,7 +210,9 @@ class Printer {
 }  // namespace
 
 std::string to_string(const Tensor& t, const PrintOptions& options) {
-  return t.defined() ? Printer(t, options).print() : "undefined tensor";
+  if (!t.defined()) return "undefined tensor";
+  const Tensor here = t.device() == cpu ? t : detail::copy_to(t, cpu);
+  return Printer(here, options).print();
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t) { return out << to_string(t); }

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tensor/detail/random_device.h"
 #include "tensor/detail/random_formula.h"
 #include "tensor/detail/random_kernels.h"
 #include "tensor/thread_pool.h"
@@ -33,7 +34,13 @@ kernels::host::PhiloxWords block(std::uint64_t seed, std::uint64_t position, std
 
 // Fills row-major `t`: kernel(seed, first block, pointer, count) over ranges of whole blocks of `per_block` elements.
 template <class T, class Kernel>
-void draw(Tensor& t, Generator& generator, std::int64_t per_block, Kernel kernel) {
+void draw(Tensor& t, Generator& generator, std::int64_t per_block, Kernel kernel, kernels::Law law = {}, double a = 0,
+          double b = 0) {
+  if (t.device() != cpu) {
+    const auto [seed, first] = generator.take((t.numel() + per_block - 1) / per_block);
+    return kernels::device_draw(t.device())(
+        {law, t.dtype() == f64, seed, first, t.numel(), a, b, const_cast<void*>(t.raw())});
+  }
   T* p = t.mutable_data<T>();
   const auto n = t.numel(), blocks = (n + per_block - 1) / per_block;
   const auto [seed, first] = generator.take(blocks);
@@ -52,12 +59,15 @@ void draw_uniform(std::string_view op, Tensor& t, Generator& g, double low, doub
     if (!std::isfinite(h - l) || !(l < h))
       fail(op, "bounds whose distance " + std::string(name_of(t.dtype())) + " can hold",
            std::to_string(low) + " and " + std::to_string(high));
-    draw<T>(t, g, std::is_same_v<T, float> ? 4 : 2, [=](auto seed, auto first, T* p, std::int64_t n) {
-      if constexpr (std::is_same_v<T, float>)
-        kernels::random_uniform_f32()(seed, first, p, n, l, h);
-      else
-        kernels::random_uniform_f64()(seed, first, p, n, l, h);
-    });
+    draw<T>(
+        t, g, std::is_same_v<T, float> ? 4 : 2,
+        [=](auto seed, auto first, T* p, std::int64_t n) {
+          if constexpr (std::is_same_v<T, float>)
+            kernels::random_uniform_f32()(seed, first, p, n, l, h);
+          else
+            kernels::random_uniform_f64()(seed, first, p, n, l, h);
+        },
+        kernels::Law::uniform, low, high);
   });
 }
 
@@ -67,12 +77,15 @@ void draw_normal(std::string_view op, Tensor& t, Generator& g, double mean, doub
   visit_floating(op, t.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T m = static_cast<T>(mean), d = static_cast<T>(deviation);
-    draw<T>(t, g, std::is_same_v<T, float> ? 4 : 2, [=](auto seed, auto first, T* p, std::int64_t n) {
-      if constexpr (std::is_same_v<T, float>)
-        kernels::random_normal_f32()(seed, first, p, n, m, d);
-      else
-        kernels::random_normal_f64()(seed, first, p, n, m, d);
-    });
+    draw<T>(
+        t, g, std::is_same_v<T, float> ? 4 : 2,
+        [=](auto seed, auto first, T* p, std::int64_t n) {
+          if constexpr (std::is_same_v<T, float>)
+            kernels::random_normal_f32()(seed, first, p, n, m, d);
+          else
+            kernels::random_normal_f64()(seed, first, p, n, m, d);
+        },
+        kernels::Law::normal, mean, deviation);
   });
 }
 
@@ -92,8 +105,8 @@ std::uint64_t below(std::uint64_t range, std::uint64_t seed, std::uint64_t first
 }
 
 Tensor like(const Tensor& t) {
-  return t.is_channels_last() && !t.is_contiguous() ? empty_channels_last(t.shape(), t.dtype())
-                                                    : empty(t.shape(), t.dtype());
+  return t.is_channels_last() && !t.is_contiguous() ? empty_channels_last(t.shape(), t.dtype(), t.device())
+                                                    : empty(t.shape(), t.dtype(), t.device());
 }
 
 }  // namespace
@@ -138,8 +151,8 @@ bool Substitute::active() { return substitute != nullptr; }
 
 void manual_seed(std::uint64_t seed) { default_generator().set_state({seed, 0}); }
 
-Tensor uniform(const Shape& shape, Generator& generator, double low, double high, DType dtype) {
-  Tensor t = empty(shape, dtype);
+Tensor uniform(const Shape& shape, Generator& generator, double low, double high, DType dtype, const Device& device) {
+  Tensor t = empty(shape, dtype, device);
   draw_uniform("uniform", t, generator, low, high);
   return t;
 }
@@ -147,8 +160,9 @@ Tensor uniform(const Shape& shape, double low, double high, DType dtype) {
   return uniform(shape, default_generator(), low, high, dtype);
 }
 
-Tensor normal(const Shape& shape, Generator& generator, double mean, double deviation, DType dtype) {
-  Tensor t = empty(shape, dtype);
+Tensor normal(const Shape& shape, Generator& generator, double mean, double deviation, DType dtype,
+              const Device& device) {
+  Tensor t = empty(shape, dtype, device);
   draw_normal("normal", t, generator, mean, deviation);
   return t;
 }
@@ -156,8 +170,8 @@ Tensor normal(const Shape& shape, double mean, double deviation, DType dtype) {
   return normal(shape, default_generator(), mean, deviation, dtype);
 }
 
-Tensor randn(const Shape& shape, Generator& generator, DType dtype) {
-  Tensor t = empty(shape, dtype);
+Tensor randn(const Shape& shape, Generator& generator, DType dtype, const Device& device) {
+  Tensor t = empty(shape, dtype, device);
   draw_normal("randn", t, generator, 0, 1);
   return t;
 }
@@ -171,29 +185,33 @@ Tensor randn_like(const Tensor& t, Generator& generator) {
 
 void fill_uniform(Tensor& t, Generator& generator, double low, double high) {
   if (t.is_contiguous()) return draw_uniform("fill_uniform", t, generator, low, high);
-  t.copy_(uniform(t.shape(), generator, low, high, t.dtype()));
+  t.copy_(uniform(t.shape(), generator, low, high, t.dtype(), t.device()));
 }
 
 void fill_normal(Tensor& t, Generator& generator, double mean, double deviation) {
   if (t.is_contiguous()) return draw_normal("fill_normal", t, generator, mean, deviation);
-  t.copy_(normal(t.shape(), generator, mean, deviation, t.dtype()));
+  t.copy_(normal(t.shape(), generator, mean, deviation, t.dtype(), t.device()));
 }
 
-Tensor rademacher(const Shape& shape, Generator& generator, DType dtype) {
-  Tensor t = empty(shape, dtype);
+Tensor rademacher(const Shape& shape, Generator& generator, DType dtype, const Device& device) {
+  Tensor t = empty(shape, dtype, device);
   visit_floating("rademacher", dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    draw<T>(t, generator, 4, [](auto seed, auto first, T* p, std::int64_t n) {
-      if constexpr (std::is_same_v<T, float>)
-        kernels::random_sign_f32()(seed, first, p, n);
-      else
-        kernels::random_sign_f64()(seed, first, p, n);
-    });
+    draw<T>(
+        t, generator, 4,
+        [](auto seed, auto first, T* p, std::int64_t n) {
+          if constexpr (std::is_same_v<T, float>)
+            kernels::random_sign_f32()(seed, first, p, n);
+          else
+            kernels::random_sign_f64()(seed, first, p, n);
+        },
+        kernels::Law::sign);
   });
   return t;
 }
 
-Tensor unit_sphere(const Shape& shape, Generator& generator, DType dtype) {
+Tensor unit_sphere(const Shape& shape, Generator& generator, DType dtype, const Device& device) {
+  if (device != cpu) return detail::copy_to(unit_sphere(shape, generator, dtype), device);
   if (shape.rank() == 0) fail("unit_sphere", "a shape with at least one axis", to_string(shape));
   Tensor t = empty(shape, dtype);
   draw_normal("unit_sphere", t, generator, 0, 1);

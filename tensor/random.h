@@ -63,22 +63,26 @@ void manual_seed(std::uint64_t seed);
 // All draws throw Error for negative sizes and, unless said otherwise, for dtypes other than f32 and f64.
 
 /// Uniform in [low, high): 24 random bits for f32, 53 for f64. Throws Error unless low < high, both finite.
-Tensor uniform(const Shape& shape, Generator& generator, double low = 0, double high = 1, DType dtype = f32);
+Tensor uniform(const Shape& shape, Generator& generator, double low = 0, double high = 1, DType dtype = f32,
+               const Device& device = cpu);
 Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = f32);  ///< from default_generator()
 /// Normal with the given mean and standard deviation (Box and Muller from 32-bit, for f64 64-bit, uniforms: |z| <= 6.8,
 /// for f64 9.5).
-Tensor normal(const Shape& shape, Generator& generator, double mean = 0, double deviation = 1, DType dtype = f32);
+Tensor normal(const Shape& shape, Generator& generator, double mean = 0, double deviation = 1, DType dtype = f32,
+              const Device& device = cpu);
 /// From default_generator().
 Tensor normal(const Shape& shape, double mean = 0, double deviation = 1, DType dtype = f32);
 /// Standard normal.
-Tensor randn(const Shape& shape, Generator& generator, DType dtype = f32);
+Tensor randn(const Shape& shape, Generator& generator, DType dtype = f32, const Device& device = cpu);
 Tensor randn(const Shape& shape, DType dtype = f32);  ///< from default_generator()
 /// Standard normal of the shape and dtype of `t`, channels-last where `t` is; the values are those of randn(t.shape()).
 Tensor randn_like(const Tensor& t, Generator& generator = default_generator());
 /// -1 or 1 with equal probability; the same signs for both dtypes.
-Tensor rademacher(const Shape& shape, Generator& generator = default_generator(), DType dtype = f32);
+Tensor rademacher(const Shape& shape, Generator& generator = default_generator(), DType dtype = f32,
+                  const Device& device = cpu);
 /// Rows (along the last axis) uniform on the unit sphere. Throws Error for rank 0.
-Tensor unit_sphere(const Shape& shape, Generator& generator = default_generator(), DType dtype = f32);
+Tensor unit_sphere(const Shape& shape, Generator& generator = default_generator(), DType dtype = f32,
+                   const Device& device = cpu);
 /// 0, ..., n - 1 in random order, each order equally likely (i64).
 Tensor permutation(std::int64_t n, Generator& generator = default_generator());
 /// Uniform in [low, high), without the bias of a remainder (i64). Throws Error unless low < high.

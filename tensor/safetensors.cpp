@@ -129,7 +129,7 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, cons
   for (const auto& [name, t] : tensors) {
     if (name == "__metadata__") fail("save_safetensors", "tensor names other than __metadata__", name);
     if (!t.defined()) fail("save_safetensors", "defined tensors", "an undefined one", "tensor '" + name + "'");
-    order.emplace_back(name, t.is_contiguous() ? t : detail::dense_copy(t));
+    order.emplace_back(name, detail::host_rows(t));
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return size_of(a.second.dtype()) > size_of(b.second.dtype()); });

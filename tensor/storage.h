@@ -20,26 +20,28 @@ struct MemoryStats {
   std::int64_t cached_bytes;  ///< kept for the next request
   std::int64_t live_blocks;   ///< buffers in use now
 };
-MemoryStats memory_stats();  ///< of the process
+MemoryStats memory_stats(const Device& device = cpu);  ///< of the process, in the host's memory or a device's
 /// Starts a new measurement: peak_bytes becomes live_bytes.
-void reset_peak_memory();
+void reset_peak_memory(const Device& device = cpu);
 /// Requests that would lift live + cached bytes above `bytes` give the cache back first, and throw as if memory had run
 /// out where that does not help.
-void set_memory_limit(std::int64_t bytes);
-/// Gives the cached blocks back to the system, but for the few of up to 1 KiB that other threads keep to themselves.
-void empty_cache();
+void set_memory_limit(std::int64_t bytes, const Device& device = cpu);
+/// Gives the cached blocks back to the system, but for the few of up to 1 KiB of the host's memory that other threads keep to
+/// themselves. On a GPU this waits for all that was launched.
+void empty_cache(const Device& device = cpu);
 
-/// A buffer of `bytes` bytes, 64-byte aligned, uninitialised. Throws Error when memory runs out.
+/// A buffer of `bytes` bytes, 64-byte aligned, uninitialised, in the host's memory or a device's.
 /// `version` counts the writes after creation: autograd compares it to find stale saved tensors.
 class Storage final : public Counted {
  public:
   STEIN_SMALL_OBJECT
-  /// Throws Error when memory runs out.
-  explicit Storage(std::int64_t bytes);
+  /// Throws Error when memory runs out, and for a device this build does not have.
+  explicit Storage(std::int64_t bytes, const Device& device = cpu);
   ~Storage() override;
   Storage(const Storage&) = delete;
 
-  void* data() const { return data_; }                                                ///< aligned to 64 bytes
+  /// Aligned to 64 bytes; an address of the device's, which the host cannot follow.
+  void* data() const { return data_; }
   std::int64_t bytes() const { return bytes_; }                                       ///< size
   std::uint32_t version() const { return version_.load(std::memory_order_acquire); }  ///< writes so far
   void bump_version() { version_.fetch_add(1, std::memory_order_acq_rel); }           ///< called before each write
@@ -47,6 +49,7 @@ class Storage final : public Counted {
  private:
   void* data_;
   std::int64_t bytes_;
+  Device device_;
   std::atomic<std::uint32_t> version_{0};
 };
 

@@ -6,8 +6,11 @@
 #include <cstring>
 #include <utility>
 
+#include "tensor/detail/device_memory.h"
+#include "tensor/detail/index_fault.h"
 #include "tensor/detail/input_file.h"
 #include "tensor/detail/strided.h"
+#include "tensor/detail/strided_device.h"
 #include "tensor/recording.h"
 
 namespace stein {
@@ -74,6 +77,12 @@ T checked_cast(const char* op, double value) {
 template <class T>
 void fill_typed(Tensor& t, T value) {
   auto& impl = t.impl();
+  if (impl.device.kind != Device::Kind::cpu) {
+    kernels::StridedFillArgs args{sizeof(T), impl.numel, detail::Walk<1>(impl.shape, {impl.strides}).map(),
+                                  const_cast<void*>(t.raw()), 0};
+    std::memcpy(&args.value, &value, sizeof value);
+    return kernels::strided_fill(impl.device)(args);
+  }
   T* p = static_cast<T*>(const_cast<void*>(t.raw()));
   detail::Walk<1>(impl.shape, {impl.strides}).runs([&](std::int64_t n, auto at, auto st) {
     if (st[0] == 1)
@@ -114,12 +123,15 @@ void Tensor::check_writable() {
   i.storage->bump_version();
 }
 
+Tensor Tensor::on_cpu() const { return detail::copy_to(*this, cpu); }
+
 void Tensor::check_single() const {
   if (numel() != 1) fail("item", "a tensor with one element", describe(*this));
 }
 
 template <class T>
 std::vector<std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>> Tensor::to_vector() const {
+  if (device() != cpu) return detail::copy_to(*this, cpu).to_vector<T>();
   const T* source = data<T>();
   std::vector<std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>> r(static_cast<std::size_t>(numel()));
   detail::copy_strided(r.data(), row_major(shape()), source, strides(), shape(), sizeof(T));
@@ -140,7 +152,27 @@ Tensor Tensor::detach() const {
 
 Tensor detail::dense_copy(const Tensor& t) {
   Tensor r = empty(t.shape(), t.dtype(), t.device());
-  copy_strided(const_cast<void*>(r.raw()), r.strides(), t.raw(), t.strides(), t.shape(), size_of(t.dtype()));
+  copy_strided(const_cast<void*>(r.raw()), r.strides(), t.raw(), t.strides(), t.shape(), size_of(t.dtype()),
+               t.device());
+  return r;
+}
+
+Tensor detail::host_rows(const Tensor& t) {
+  const Tensor here = t.device() == cpu ? t : copy_to(t, cpu);
+  return here.is_contiguous() ? here : dense_copy(here);
+}
+
+Tensor detail::copy_to(const Tensor& t, const Device& device) {
+  if (t.device() == device) return dense_copy(t);
+  if (t.device() != cpu && device != cpu) return copy_to(copy_to(t, cpu), device);
+  const Tensor from = t.is_contiguous() || t.is_channels_last() ? t : dense_copy(t);
+  Tensor r = empty_strided(t.shape(), from.strides(), t.dtype(), device);
+  const auto bytes = t.numel() * static_cast<std::int64_t>(size_of(t.dtype()));
+  void* to = const_cast<void*>(r.raw());
+  if (device == cpu)
+    download_checked(t.device(), to, from.raw(), bytes);
+  else
+    device_memory(device).upload(to, from.raw(), bytes);
   return r;
 }
 
@@ -153,10 +185,12 @@ Tensor& Tensor::copy_(const Tensor& source) {
          "copies in place are not recorded: detach() the source, or use it itself in place of the copy");
   check_writable();
   const bool overlaps = source.impl().storage == impl().storage;
-  const Tensor from = overlaps ? detail::dense_copy(source) : source;
+  const Tensor from = source.device() != device() ? detail::copy_to(source, device())
+                      : overlaps                  ? detail::dense_copy(source)
+                                                  : source;
   Strides s = Dims::filled(rank(), 0);
   for (int i = 1; i <= from.rank(); ++i) s[-i] = from.size(-i) == 1 ? 0 : from.strides()[-i];
-  detail::copy_strided(const_cast<void*>(raw()), strides(), from.raw(), s, shape(), size_of(dtype()));
+  detail::copy_strided(const_cast<void*>(raw()), strides(), from.raw(), s, shape(), size_of(dtype()), device());
   return *this;
 }
 
@@ -185,7 +219,7 @@ std::string describe(const Tensors& ts) {
 // Every op's result is made here: one pass over the shape.
 Tensor empty(const Shape& shape, DType dtype, const Device& device) {
   auto impl = make_ref<TensorImpl>();
-  impl->storage = make_ref<Storage>(bytes_for(shape, dtype));
+  impl->storage = make_ref<Storage>(bytes_for(shape, dtype), device);
   impl->shape = shape;
   impl->strides = row_major(shape);
   impl->numel = impl->storage->bytes() / static_cast<std::int64_t>(size_of(dtype));
@@ -198,7 +232,7 @@ Tensor empty_strided(const Shape& shape, const Strides& strides, DType dtype, co
   const auto [lowest, highest] = reach("empty_strided", shape, strides);
   const auto end = numel(shape) ? highest + 1 : 0;  // the strides of an empty tensor mean nothing
   if (end && lowest < 0) fail("empty_strided", "strides of at least 0", to_string(strides));
-  return Tensor(describe_storage(make_ref<Storage>(bytes_for({end}, dtype)), shape, strides, 0, dtype, device));
+  return Tensor(describe_storage(make_ref<Storage>(bytes_for({end}, dtype), device), shape, strides, 0, dtype, device));
 }
 
 Tensor empty_channels_last(const Shape& s, DType dtype, const Device& device) {
@@ -216,8 +250,8 @@ Tensor zeros_like(const Tensor& t) { return zeros(t.shape(), t.dtype(), t.device
 Tensor ones_like(const Tensor& t) { return ones(t.shape(), t.dtype(), t.device()); }
 Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
 
-Tensor eye(std::int64_t n, DType dtype) {
-  Tensor r = zeros({n, n}, dtype);
+Tensor eye(std::int64_t n, DType dtype, const Device& device) {
+  Tensor r = zeros({n, n}, dtype, device);
   as_strided(r, {n}, {n + 1}, 0).fill_(1);
   return r;
 }

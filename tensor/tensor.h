@@ -64,7 +64,7 @@ class Tensor {
   /// Rank 4 and stored N, H, W, C without gaps (axes of size 1 have no say).
   bool is_channels_last() const;
 
-  /// First element. T must be the C++ type of dtype(); throws Error otherwise.
+  /// First element. T must be the C++ type of dtype(); throws Error otherwise, and for a tensor on a device.
   template <class T>
   const T* data() const {
     check_type(dtype_of<T>());
@@ -78,19 +78,20 @@ class Tensor {
     check_writable();
     return static_cast<T*>(const_cast<void*>(raw()));
   }
-  /// First element, whatever its type.
+  /// First element, whatever its type; on a device an address that the host cannot follow.
   const void* raw() const {
     return static_cast<const char*>(impl().storage->data()) +
            impl().offset * static_cast<std::int64_t>(size_of(dtype()));
   }
 
-  /// The value of a tensor with one element, converted to T.
+  /// The value of a tensor with one element, converted to T; waits for a device.
   template <class T = double>
   T item() const {
     check_single();
+    if (device() != cpu) return on_cpu().item<T>();
     return visit_dtype(dtype(), [&](auto tag) { return static_cast<T>(*data<typename decltype(tag)::type>()); });
   }
-  /// All elements in logical (row-major) order. T must be the C++ type of dtype().
+  /// All elements in logical (row-major) order, copied from a device. T must be the C++ type of dtype().
   template <class T>
   std::vector<std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>> to_vector() const;
 
@@ -125,7 +126,9 @@ class Tensor {
   Tensor contiguous() const;     ///< row-major; itself when it already is
   Tensor channels_last() const;  ///< rank 4, stored N, H, W, C; itself when it already is
   Tensor to(DType dtype) const;  ///< values converted, truncated towards 0 for integers; itself when nothing changes
-  Tensor to(const Device& device) const;                   ///< itself when it already is there
+  /// A copy on a device, or itself when it already is there. Differentiable: the cotangent goes back. Throws Error for a device
+  /// that this build or machine has not.
+  Tensor to(const Device& device) const;
   Tensor reshape(const Shape& shape) const;                ///< one size may be -1
   Tensor permute(const Axes& axes) const;                  ///< a view with axes in that order
   Tensor transpose(int axis0 = -2, int axis1 = -1) const;  ///< a view with two axes exchanged
@@ -165,6 +168,7 @@ class Tensor {
   void check_type(DType asked) const;
   void check_writable();
   void check_single() const;
+  Tensor on_cpu() const;  // a copy without history
 
   Ref<TensorImpl> impl_;
 };
@@ -188,9 +192,9 @@ Tensor zeros(const Shape& shape, DType dtype = f32, const Device& device = cpu);
 Tensor ones(const Shape& shape, DType dtype = f32, const Device& device = cpu);
 /// All `value`, converted to `dtype`.
 Tensor full(const Shape& shape, double value, DType dtype = f32, const Device& device = cpu);
-Tensor zeros_like(const Tensor& t);             ///< row-major, of the shape, dtype and device of `t`
-Tensor ones_like(const Tensor& t);              ///< row-major, of the shape, dtype and device of `t`
-Tensor eye(std::int64_t n, DType dtype = f32);  ///< identity (n, n)
+Tensor zeros_like(const Tensor& t);  ///< row-major, of the shape, dtype and device of `t`
+Tensor ones_like(const Tensor& t);   ///< row-major, of the shape, dtype and device of `t`
+Tensor eye(std::int64_t n, DType dtype = f32, const Device& device = cpu);  ///< identity (n, n)
 /// start, start + step, ... below stop.
 Tensor arange(double start, double stop, double step = 1, DType dtype = f32);
 /// Whole numbers give i64, as in NumPy: arange(12), arange(2, 12), arange(2, 12, 3).
@@ -227,6 +231,10 @@ bool has_repeated_axis(const Tensor& t);
 namespace detail {
 /// A fresh row-major copy without history: clone() for code that is not differentiated.
 Tensor dense_copy(const Tensor& t);
+/// The same elements on a device, without history; channels-last stays so.
+Tensor copy_to(const Tensor& t, const Device& device);
+/// `t` itself when it is row-major on the cpu, else such a copy without history: for writers of files.
+Tensor host_rows(const Tensor& t);
 }  // namespace detail
 
 /// True when both have the same shape, dtype and elements (NaN equals NaN).

@@ -10,7 +10,7 @@
 namespace stein::tools {
 
 struct TrainArgs {
-  std::string data, out, resume;
+  std::string data, out, resume, device = "cpu";
   std::optional<std::string> preset;
   std::vector<std::string> set;  // FIELD=VALUE
   std::optional<std::int64_t> steps, batch, ngf, levels, image_size;
@@ -21,7 +21,7 @@ struct TrainArgs {
 int train(const TrainArgs& args);
 
 struct SampleArgs {
-  std::string folder, out = "grid.png";
+  std::string folder, out = "grid.png", device = "cpu";
   std::int64_t count = 25;
   std::optional<std::int64_t> steps_per_level;
   std::uint64_t seed = 1;
@@ -32,7 +32,7 @@ int sample(const SampleArgs& args);
 /// A network for comparison with other frameworks, and its weights.
 struct ModelArgs {
   std::string run;  // a run folder instead of all the rest
-  std::string model = "ncsn", weights, dtype = "f32";
+  std::string model = "ncsn", weights, dtype = "f32", device = "cpu";
   std::int64_t channels = 1, ngf = 8, levels = 10;
   std::vector<std::int64_t> sizes;
   std::string activation = "softplus";

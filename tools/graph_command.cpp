@@ -115,6 +115,7 @@ int graph(GraphArgs args) {
     args.model.model = args.what;
     subject = network_subject(network(args.model, shapes, generator));
   } else {
+    if (args.model.device != "cpu") fail("graph", "--device with a network or a loss", "an expression");
     subject = expression(args.what, shapes, generator);
     if (!subject.variables.empty() && subject.variables[0].first == args.what)  // a variable by itself has no graph
       fail("graph", "an expression that computes something, or one of the networks mlp, energy, ncsn, unet", args.what,

@@ -33,10 +33,10 @@ Network network(ModelArgs args, const Shapes& shapes, Generator& generator) {
   const Shape shape = given != shapes.end() ? given->second
                       : images              ? Shape{2, args.channels, 8, 8}
                                             : Shape{4, args.sizes.front()};
-  Network n{m.module, {}, uniform(shape, generator, 0, 1, m.dtype).requires_grad_()};
+  Network n{m.module, {}, uniform(shape, generator, 0, 1, m.dtype, m.device).requires_grad_()};
   Tensor level;
-  if (args.model == "ncsn") level = integers(0, args.levels, {shape[0]}, generator);
-  if (args.model == "unet") level = uniform({shape[0]}, generator, 0, 1, m.dtype);
+  if (args.model == "ncsn") level = integers(0, args.levels, {shape[0]}, generator).to(m.device);
+  if (args.model == "unet") level = uniform({shape[0]}, generator, 0, 1, m.dtype, m.device);
   n.s = [score = m.score, level](const Tensor& x) { return score(x, level); };
   return n;
 }

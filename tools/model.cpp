@@ -17,8 +17,10 @@ namespace stein::tools {
 Model new_model(const ModelArgs& args, Generator& generator) {
   Model m;
   m.dtype = args.dtype == "f64" ? f64 : f32;
+  m.device = parse_device(args.device);
   const auto finish = [&](auto network) {
     network->to(m.dtype);
+    network->to(m.device);
     m.module = network;
     return network;
   };
@@ -51,7 +53,8 @@ Model load_model(ModelArgs& args) {
   if (!args.run.empty()) {
     Model m;
     m.dtype = args.dtype == "f64" ? f64 : f32;
-    const auto run = std::make_shared<smld::TrainedNetwork>(smld::load_run(args.run));
+    m.device = parse_device(args.device);
+    const auto run = std::make_shared<smld::TrainedNetwork>(smld::load_run(args.run, true, m.device));
     run->network.to(m.dtype);
     m.module = std::shared_ptr<nn::Module>(run, &run->network);
     m.score = [run](const Tensor& x, const Tensor& y) { return run->network(x, y); };
@@ -68,7 +71,9 @@ Model load_model(ModelArgs& args) {
   return m;
 }
 
-Tensor read_array(const std::string& path, DType dtype) { return load_npy(path).to(dtype); }
+Tensor read_array(const std::string& path, const Model& model) {
+  return load_npy(path).to(model.dtype).to(model.device);
+}
 
 Tensor read_levels(const std::string& path, const ModelArgs& args, std::int64_t batch) {
   if (args.model != "ncsn") return {};
@@ -79,7 +84,7 @@ Tensor read_levels(const std::string& path, const ModelArgs& args, std::int64_t 
   for (auto l : y.to_vector<std::int64_t>())
     if (l < 0 || l >= args.levels)
       fail("ncsn", "levels from 0 to " + std::to_string(args.levels - 1), std::to_string(l) + " in " + path);
-  return y;
+  return y.to(parse_device(args.device));
 }
 
 }  // namespace stein::tools

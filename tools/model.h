@@ -15,6 +15,7 @@ struct Model {
   std::shared_ptr<nn::Module> module;
   smld::LevelScore score;  ///< an MLP or an energy ignores the level; a U-Net's is a time
   DType dtype;
+  Device device{};
 };
 
 /// The network that the options name, with the weights it starts from; also "unet", whose level is a time (B). Throws Error.
@@ -23,9 +24,9 @@ Model new_model(const ModelArgs& args, Generator& generator);
 /// args.channels become the run's. Throws Error.
 Model load_model(ModelArgs& args);
 
-/// An .npy file as a tensor of `dtype`.
-Tensor read_array(const std::string& path, DType dtype);
-/// Noise levels (B), i64, each in [0, levels). Throws Error otherwise.
+/// An .npy file as a tensor of the model's dtype on its device.
+Tensor read_array(const std::string& path, const Model& model);
+/// Noise levels (B), i64, each in [0, levels), on args.device. Throws Error otherwise.
 Tensor read_levels(const std::string& path, const ModelArgs& args, std::int64_t batch);
 
 }  // namespace stein::tools

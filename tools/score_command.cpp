@@ -41,7 +41,7 @@ Tensor ncsn_loss(const LossArgs& args, const Model& m, const Tensor& clean, cons
                  const Tensor& v) {
   if (args.sigma) fail("loss", "--sigma-max and --sigma-min for ncsn", "--sigma");
   if (!z.defined()) fail("loss", "--noise z.npy for ncsn", "none");
-  const Tensor ladder = smld::geometric_ladder(args.sigma_max, args.sigma_min, args.model.levels, m.dtype);
+  const Tensor ladder = smld::geometric_ladder(args.sigma_max, args.sigma_min, args.model.levels, m.dtype).to(m.device);
   if (args.name == "dsm") return smld::ncsn_loss(m.score, clean, y, z, ladder);
   if (args.name == "ssm-vr") return smld::ncsn_ssm_vr_loss(m.score, clean, y, z, v, ladder);
   const Tensor sigma = smld::sigma_of(ladder, y, clean.rank());
@@ -59,7 +59,7 @@ Tensor ncsn_loss(const LossArgs& args, const Model& m, const Tensor& clean, cons
 int score(ScoreArgs args) {
   const ExactConvolution exact(!args.model.fast);
   const Model m = load_model(args.model);
-  const Tensor x = read_array(args.input, m.dtype);
+  const Tensor x = read_array(args.input, m);
   if (x.rank() < 1) fail("score", "an input (B, ...)", describe(x));
   const Tensor y = read_levels(args.level, args.model, x.size(0));
   NoGrad guard;
@@ -83,8 +83,8 @@ int loss(LossArgs args) {
     args.sigma_max = c.sigma_max;
     args.sigma_min = c.sigma_min;
   }
-  const auto optional = [&](const std::string& path) { return path.empty() ? Tensor{} : read_array(path, m.dtype); };
-  const Tensor x = read_array(args.input, m.dtype), z = optional(args.noise), v = optional(args.probe);
+  const auto optional = [&](const std::string& path) { return path.empty() ? Tensor{} : read_array(path, m); };
+  const Tensor x = read_array(args.input, m), z = optional(args.noise), v = optional(args.probe);
   if (x.rank() < 1) fail("loss", "an input (B, ...)", describe(x));
   if ((args.name == "ssm" || args.name == "ssm-vr") && !v.defined())
     fail("loss", "--probe v.npy for " + args.name, "none");

@@ -42,6 +42,11 @@ const CLI::Validator experiment(
     },
     "");
 
+void add_device(CLI::App& c, std::string& device) {
+  c.add_option("--device", device,
+               "where to compute: cpu, sim (a simulated GPU that checks every access: slow), cuda or cuda:K");
+}
+
 void add_model_options(CLI::App& c, ModelArgs& m, const std::vector<std::string>& models = {"ncsn", "mlp", "energy"}) {
   c.add_option("--model", m.model, "network; the score of an energy is minus the gradient of an MLP")
       ->check(CLI::IsMember(models))
@@ -54,6 +59,7 @@ void add_model_options(CLI::App& c, ModelArgs& m, const std::vector<std::string>
   c.add_option("--dtype", m.dtype, "dtype of the computation; files are converted")
       ->check(CLI::IsMember({"f32", "f64"}))
       ->capture_default_str();
+  add_device(c, m.device);
   c.add_flag("--fast", m.fast,
              "f32: convolutions by Winograd where it is faster, as in training (docs/convolutions.md)");
   c.add_option("--channels", m.channels, "ncsn: channels of the images")->capture_default_str();
@@ -96,6 +102,7 @@ int main(int argc, char** argv) {
   c->add_option("--lr", ta.learning_rate, "learning rate of Adam (default: the preset's, or the run's)");
   c->add_option("--set", ta.set,
                 "FIELD=VALUE, any other field of config.json, for example sigma_max=5; may be repeated");
+  add_device(*c, ta.device);
   c->add_flag("--quiet", ta.quiet, "no progress bar");
   c->add_flag("--profile", ta.profile,
               "at the end, time and bytes by op and module, and trace.json in the run folder for ui.perfetto.dev");
@@ -109,6 +116,7 @@ int main(int argc, char** argv) {
       ->check(above_zero);
   c->add_option("--out", sa.out, "file to write: a grid as .png, or the images (N, C, H, W) in [0, 1] as .npy");
   c->add_option("--seed", sa.seed, "seed of the sampling")->check(not_negative);
+  add_device(*c, sa.device);
   c->add_flag("--raw-weights", sa.raw_weights, "the last weights instead of their moving average");
   c->add_flag("--quiet", sa.quiet, "no progress bar");
   on(c, [&] { return sample(sa); });

@@ -17,7 +17,7 @@ int trace(TraceArgs args) {
   const ExactConvolution exact(!args.model.fast);
   if (args.out.empty() && !args.explain) fail("trace", "--out FILE, --explain, or both", "neither");
   const Model m = load_model(args.model);
-  const Tensor x = read_array(args.input, m.dtype);
+  const Tensor x = read_array(args.input, m);
   if (x.rank() < 1) fail("trace", "an input (B, ...)", describe(x));
   const Tensor y = read_levels(args.level, args.model, x.size(0));
   const smld::Score s = [&](const Tensor& at) { return m.score(at, y); };

@@ -19,6 +19,7 @@ namespace stein::tools {
 
 int train(const TrainArgs& args) {
   catch_signals();
+  const Device device = parse_device(args.device);
   const std::string folder = !args.resume.empty() ? args.resume
                              : !args.out.empty()  ? args.out
                                                   : "runs/" + args.preset.value_or("quickstart");
@@ -27,7 +28,7 @@ int train(const TrainArgs& args) {
       if (args.preset || args.seed || args.batch || args.ngf || args.levels || args.image_size || !args.set.empty() ||
           !args.data.empty())
         fail("train", "--resume with --steps, --minutes and --lr only", "options that belong to the start of a run");
-      return smld::Trainer::resume(folder, {.steps = args.steps, .learning_rate = args.learning_rate});
+      return smld::Trainer::resume(folder, {.steps = args.steps, .learning_rate = args.learning_rate}, device);
     }
     smld::TrainConfig c = smld::preset(args.preset.value_or("quickstart"));
     if (!args.data.empty()) {
@@ -46,7 +47,7 @@ int train(const TrainArgs& args) {
       if (at == std::string::npos) fail("train", "--set FIELD=VALUE", setting);
       smld::set_field(c, setting.substr(0, at), setting.substr(at + 1));
     }
-    return smld::Trainer::start(folder, c);
+    return smld::Trainer::start(folder, c, device);
   };
   smld::Trainer trainer = trainer_of();
   const smld::TrainConfig& config = trainer.config();
@@ -87,7 +88,7 @@ int sample(const SampleArgs& args) {
   if (const auto parent = std::filesystem::absolute(args.out).parent_path(); !std::filesystem::is_directory(parent))
     fail("sample", "--out in an existing folder", args.out);
   catch_signals();
-  const smld::TrainedNetwork run = smld::load_run(args.folder, !args.raw_weights);
+  const smld::TrainedNetwork run = smld::load_run(args.folder, !args.raw_weights, parse_device(args.device));
   try {
     const Tensor images = smld::draw_samples(run.network, run.config, args.count,
                                              args.steps_per_level.value_or(run.config.steps_per_level), args.seed,

@@ -17,7 +17,7 @@ class GraphRecording::Notes final : public detail::Observer {
   Notes() : before_(memory_stats().live_bytes) { detail::observer = this; }
   ~Notes() override { detail::observer = nullptr; }
 
-  void op_gave(std::span<const Tensor> results) override {
+  void op_gave(const char*, std::span<const Tensor>, std::span<const Tensor> results) override {
     given_.clear();
     for (const auto& t : results) given_.push_back(t.defined() ? detail::graph_value(t) : GraphInfo::Value{});
   }

@@ -18,8 +18,8 @@ class Observer {
   virtual ~Observer() = default;
   /// An op has run in this thread and took `seconds`. The node made for it, if any, is the next one. Only while a Profile counts.
   virtual void op_ran(const char* op, double seconds) = 0;
-  /// Its results, before op_ran.
-  virtual void op_gave(std::span<const Tensor> results) = 0;
+  /// What it was given and its results, before op_ran. An op that treats several sets of tensors says so once for each set.
+  virtual void op_gave(const char* op, std::span<const Tensor> inputs, std::span<const Tensor> results) = 0;
   virtual void walk_begins() = 0;
   /// The cotangents of node's outputs (undefined: zero) are complete.
   virtual void cotangents_arrived(const Node& node, std::span<const Tensor> cotangents) = 0;

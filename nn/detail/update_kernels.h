@@ -12,6 +12,7 @@ namespace stein::nn::detail {
 struct SgdStep {
   double lr, momentum, dampening, weight_decay;
   bool nesterov, first;  // first: the momentum buffer is made from this gradient
+  bool operator==(const SgdStep&) const = default;
 };
 
 struct AdamStep {
@@ -21,6 +22,19 @@ struct AdamStep {
   double eps;
   double weight_decay;  // of Adam: added to the gradient
   double shrink;        // of AdamW: the parameter is multiplied by it first, 1 - lr weight_decay
+  bool operator==(const AdamStep&) const = default;
+};
+
+/// What a step does to every element of a parameter.
+struct UpdateRule {
+  enum class Kind : std::uint8_t { none, sgd, adam };
+  Kind kind = Kind::none;
+  SgdStep sgd{};
+  AdamStep adam{};
+  UpdateRule() = default;
+  explicit UpdateRule(const SgdStep& s) : kind(Kind::sgd), sgd(s) {}
+  explicit UpdateRule(const AdamStep& s) : kind(Kind::adam), adam(s) {}
+  bool operator==(const UpdateRule&) const = default;
 };
 
 }  // namespace stein::nn::detail

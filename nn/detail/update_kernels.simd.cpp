@@ -1,52 +1,37 @@
 // SPDX-License-Identifier: MIT
 #include "nn/detail/update_kernels.h"
 
+#include "nn/detail/update_formula.h"
+
 namespace stein::kernels::STEIN_UNIT {
 namespace {
 
 using nn::detail::AdamStep;
 using nn::detail::SgdStep;
 
-float root(float x) { return __builtin_sqrtf(x); }
-double root(double x) { return __builtin_sqrt(x); }
-
-// torch.optim.SGD: d = g + weight_decay p; b = momentum b + (1 - dampening) d, at first d; p -= lr (nesterov ? d + momentum b : b).
 template <class T>
-void sgd(T* __restrict p, const T* __restrict g, T* __restrict buffer, std::int64_t n, const SgdStep& s) {
-  const T lr = T(s.lr), momentum = T(s.momentum), fresh = T(1 - s.dampening), decay = T(s.weight_decay);
+void sgd(T* __restrict p, const T* __restrict g, T* __restrict buffer, std::int64_t n, const SgdStep& step) {
+  const nn::STEIN_UNIT::Sgd<T> f(step);
   if (!buffer) {
-    for (std::int64_t i = 0; i < n; ++i) p[i] -= lr * (g[i] + decay * p[i]);
-  } else if (s.first) {
-    const T factor = s.nesterov ? T(1) + momentum : T(1);
-    for (std::int64_t i = 0; i < n; ++i) {
-      buffer[i] = g[i] + decay * p[i];
-      p[i] -= lr * (factor * buffer[i]);
-    }
-  } else if (s.nesterov) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const T d = g[i] + decay * p[i];
-      buffer[i] = momentum * buffer[i] + fresh * d;
-      p[i] -= lr * (d + momentum * buffer[i]);
-    }
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const T d = g[i] + decay * p[i];
-      buffer[i] = momentum * buffer[i] + fresh * d;
-      p[i] -= lr * buffer[i];
-    }
+    for (std::int64_t i = 0; i < n; ++i) p[i] = f.plain(p[i], g[i]);
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto r = f.with_buffer(p[i], g[i], buffer[i]);
+    p[i] = r.p;
+    buffer[i] = r.buffer;
   }
 }
 
-// torch.optim.Adam and AdamW: m += (1 - beta1)(d - m); v = beta2 v + (1 - beta2) d^2; p -= step_size m / (sqrt(v) / root_correction + eps).
 template <class T>
-void adam(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v, std::int64_t n, const AdamStep& s) {
-  const T w1 = T(s.one_minus_beta1), beta2 = T(s.beta2), w2 = T(s.one_minus_beta2), step = T(s.step_size),
-          correction = T(s.root_correction), eps = T(s.eps), decay = T(s.weight_decay), shrink = T(s.shrink);
+void adam(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v, std::int64_t n,
+          const AdamStep& step) {
+  const nn::STEIN_UNIT::Adam<T> f(step);
   for (std::int64_t i = 0; i < n; ++i) {
-    const T q = p[i] * shrink, d = g[i] + decay * p[i];
-    m[i] += w1 * (d - m[i]);
-    v[i] = beta2 * v[i] + w2 * (d * d);
-    p[i] = q - step * m[i] / (root(v[i]) / correction + eps);
+    const auto r = f(p[i], g[i], m[i], v[i]);
+    p[i] = r.p;
+    m[i] = r.m;
+    v[i] = r.v;
   }
 }
 

@@ -4,6 +4,7 @@
 namespace stein::detail {
 
 void check_index(const char* op, const Tensor& index, std::int64_t size) {
+  if (index.device() != cpu) return;
   const std::int64_t* p = index.data<std::int64_t>();
   for (std::int64_t i = 0; i < index.numel(); ++i) {
     if (p[i] >= 0 && p[i] < size) continue;

@@ -39,13 +39,19 @@ struct ElementwiseTraits {
   const char* name;
   bool predicate, first_is_bool;
 };
-/// Runs a kernel over broadcast operands; the result takes the layout of a channels-last operand.
-Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseKernels& kernels, const void* op,
+/// The kernels of one op everywhere.
+struct ElementwiseTable {
+  PerLevel<const ElementwiseKernels*> cpu;
+  const DeviceElementwise *sim, *cuda;  // null: not in this build
+};
+/// Runs a kernel over broadcast operands; the result takes the layout of a channels-last operand. Numbers of the cpu (rank 0) join
+/// operands of any device.
+Tensor run_elementwise(const ElementwiseTraits& traits, const ElementwiseTable& table, const void* op,
                        std::span<const Tensor* const> inputs);
 
 /// first = op(first, second) in place, where both are floating, alike in dtype and shape and lie alike without gaps;
 /// else returns false and does nothing.
-bool run_elementwise_onto(const ElementwiseKernels& kernels, const void* op, Tensor& first, const Tensor& second);
+bool run_elementwise_onto(const ElementwiseTable& table, const void* op, Tensor& first, const Tensor& second);
 
 /// An axis (negative, in the broadcast shape) of size > 1 along which every operand is the same: has size 1, is
 /// missing, or is expanded (stride 0), the last at least once. 0 when there is none.
@@ -100,14 +106,27 @@ Tensor elementwise(const T& op, const I&... inputs) {
   }
 #endif
 
+#ifdef STEIN_HAVE_CUDA
+#define STEIN_ELEMENTWISE_CUDA(fn) &kernels::cuda::elementwise_##fn
+#else
+#define STEIN_ELEMENTWISE_CUDA(fn) nullptr
+#endif
+
 /// Ties functor `Type` to its kernels, which the kernel units define under the name `fn`.
-#define STEIN_ELEMENTWISE(fn, Type)                                                           \
-  STEIN_ELEMENTWISE_EXTERN(fn)                                                                \
-  namespace stein::host {                                                                     \
-  inline const ElementwiseKernels& kernels_of(const Type*) {                                  \
-    static constexpr PerLevel<const ElementwiseKernels*> levels STEIN_ELEMENTWISE_LEVELS(fn); \
-    return *levels.get();                                                                     \
-  }                                                                                           \
+#define STEIN_ELEMENTWISE(fn, Type)                                                                 \
+  STEIN_ELEMENTWISE_EXTERN(fn)                                                                      \
+  namespace stein::kernels::sim {                                                                   \
+  extern const DeviceElementwise elementwise_##fn;                                                  \
+  }                                                                                                 \
+  namespace stein::kernels::cuda {                                                                  \
+  extern const DeviceElementwise elementwise_##fn;                                                  \
+  }                                                                                                 \
+  namespace stein::host {                                                                           \
+  inline const stein::detail::ElementwiseTable& kernels_of(const Type*) {                           \
+    static constexpr stein::detail::ElementwiseTable table{                                         \
+        STEIN_ELEMENTWISE_LEVELS(fn), &kernels::sim::elementwise_##fn, STEIN_ELEMENTWISE_CUDA(fn)}; \
+    return table;                                                                                   \
+  }                                                                                                 \
   }
 
 /// The public function of one tensor and its registration; the rest are fields of UnaryInfo.

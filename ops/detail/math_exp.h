@@ -11,7 +11,7 @@ namespace detail {
 
 /// 2^n for a pack of whole numbers, given as n + magic, where the low bits of the sum's mantissa hold n.
 template <class T>
-inline T power_of_two(T n_plus_magic) {
+constexpr T power_of_two(T n_plus_magic) {
 #if defined(STEIN_UNIT_IS_KERNEL) && defined(STEIN_HAVE_XSIMD)
   using Int = std::conditional_t<is_f32<T>, std::int32_t, std::int64_t>;
   using Ints = ::xsimd::batch<Int>;
@@ -33,7 +33,7 @@ constexpr ScalarOf<T> magic = is_f32<T> ? ScalarOf<T>(0x1.8p23) : ScalarOf<T>(0x
 
 /// For x in [lowest, 89] (f32) or [lowest, 710] (f64), where e^x overflows; x beyond is taken to the nearer end.
 template <class T>
-inline Reduced<T> reduce(T x, ScalarOf<T> lowest) {
+constexpr Reduced<T> reduce(T x, ScalarOf<T> lowest) {
   using S = ScalarOf<T>;
   constexpr S highest = is_f32<T> ? S(89) : S(710);
   // log(2), the leading part with so few bits that its products with n are exact
@@ -66,7 +66,7 @@ inline Reduced<T> reduce(T x, ScalarOf<T> lowest) {
 
 /// e^x = 2^n e^r. The power is applied in two halves, so that overflow and denormal results come out as they should.
 template <class T>
-inline T exp_pack(T x) {
+constexpr T exp_pack(T x) {
   using S = ScalarOf<T>;
   const auto [n, expm1_r] = reduce(x, is_f32<T> ? S(-105) : S(-747));
   const T half = n * T(S(0.5)) + T(magic<T>);
@@ -76,7 +76,7 @@ inline T exp_pack(T x) {
 
 /// e^x - 1 = 2 (p (e^r - 1) + (p - 1/2)) with p = 2^(n-1), which is finite for every n; below -60 it is -1.
 template <class T>
-inline T expm1_pack(T x) {
+constexpr T expm1_pack(T x) {
   using S = ScalarOf<T>;
   const auto [n, expm1_r] = reduce(x, S(-60));
   const T p = power_of_two((n - T(S(1))) + T(magic<T>));
@@ -87,7 +87,7 @@ inline T expm1_pack(T x) {
 }  // namespace detail
 
 template <class T>
-inline T exp(T x) {
+constexpr T exp(T x) {
   if constexpr (Number<T>)
     return static_cast<T>(std::exp(x));
   else
@@ -95,7 +95,7 @@ inline T exp(T x) {
 }
 
 template <class T>
-inline T expm1(T x) {
+constexpr T expm1(T x) {
   if constexpr (Number<T>)
     return static_cast<T>(std::expm1(x));
   else
@@ -103,7 +103,7 @@ inline T expm1(T x) {
 }
 
 template <class T>
-inline T log(T x) {
+constexpr T log(T x) {
   if constexpr (Number<T>) {
     return static_cast<T>(std::log(x));
   } else if constexpr (is_f32<T>) {
@@ -118,7 +118,7 @@ inline T log(T x) {
 }
 
 template <class T>
-inline T log1p(T x) {
+constexpr T log1p(T x) {
   if constexpr (Number<T>) {
     return static_cast<T>(std::log1p(x));
   } else {
@@ -131,7 +131,7 @@ inline T log1p(T x) {
 /// log(1 + e) for 0 <= e <= 1, a third of log1p's time: t (1 + t^2 / 12 + t^4 / 80 + ...) with t = e / (1 + e / 2), that is
 /// 2 artanh(t / 2) by its series, t^2 / 4 being at most 1/9.
 template <class T>
-inline T log1p_unit(T e) {
+constexpr T log1p_unit(T e) {
   if constexpr (Number<T>) {
     return static_cast<T>(std::log1p(e));
   } else {
@@ -146,7 +146,7 @@ inline T log1p_unit(T e) {
 
 /// For numbers only: xsimd's pow loses hundreds of ulps and has pow(0, 0) = 0, while the C library's is exact to one.
 template <Number T>
-inline T pow(T base, T exponent) {
+constexpr T pow(T base, T exponent) {
   return static_cast<T>(std::pow(base, exponent));
 }
 
@@ -156,7 +156,7 @@ struct Logistic {
   T p, q;
 };
 template <class T>
-inline Logistic<T> logistic(T x) {
+constexpr Logistic<T> logistic(T x) {
   const T one = constant<T>(1);
   const T e = math::exp(-math::abs(x)), r = one / (one + e), s = e * r;
   const auto right = x >= constant<T>(0);
@@ -167,7 +167,7 @@ inline Logistic<T> logistic(T x) {
 constexpr double kGeluTanh = 1.59576912160573071176;
 /// 2 u, where gelu_tanh(x) = x (1 + tanh(u)) / 2 = x sigmoid(2 u).
 template <class T>
-inline T gelu_tanh_argument(T x) {
+constexpr T gelu_tanh_argument(T x) {
   return x * (constant<T>(kGeluTanh) + constant<T>(kGeluTanh * 0.044715) * x * x);
 }
 

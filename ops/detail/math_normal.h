@@ -17,7 +17,7 @@ constexpr double erfc_end = is_f32<T> ? 10.5 : 28;
 
 /// e^(a^2) erfc(a), 0 <= a <= erfc_end.
 template <class T>
-inline T scaled_erfc(T a) {
+constexpr T scaled_erfc(T a) {
   const T k = constant<T>(is_f32<T> ? 3 : 3.75);
   const T t = (a - k) / (a + k);
   T p;
@@ -41,7 +41,7 @@ inline T scaled_erfc(T a) {
 
 /// e^(-s a^2), s = 1 or 1/2: the rounding of a^2, which the exponential would magnify, is carried along (Dekker).
 template <class T>
-inline T gauss(T a, double s) {
+constexpr T gauss(T a, double s) {
   const T c = a * constant<T>(is_f32<T> ? 4097 : 134217729);
   const T high = c - (c - a), low = a - high;
   const T square = a * a;
@@ -52,7 +52,7 @@ inline T gauss(T a, double s) {
 }  // namespace detail
 
 template <class T>
-inline T erf(T x) {
+constexpr T erf(T x) {
   const T one = constant<T>(1);
   const T a = math::min(math::abs(x), constant<T>(detail::erfc_end<T>)), z = x * x;
   T p;  // erf(x) / x - 1 for |x| <= 1
@@ -77,7 +77,7 @@ struct Normal {
   T density, below;
 };
 template <class T>
-inline Normal<T> normal(T x) {
+constexpr Normal<T> normal(T x) {
   const T a = math::min(math::abs(x), constant<T>(detail::erfc_end<T> * 1.41421356237309504880));
   const T e = detail::gauss(a, 0.5);
   const T tail = constant<T>(0.5) * detail::scaled_erfc(a * constant<T>(0.70710678118654752440)) * e;

@@ -23,6 +23,11 @@ inline std::vector<std::int64_t> batch_offsets(const Tensor& t, const Shape& bat
   return offsets;
 }
 
+/// Of element number i of t's memory, for libraries of devices.
+inline void* address_of(const Tensor& t, std::int64_t i = 0) {
+  return const_cast<char*>(static_cast<const char*>(t.raw()) + i * static_cast<std::int64_t>(size_of(t.dtype())));
+}
+
 /// The axes left of the last two.
 inline Shape batch_of(const Tensor& t) { return t.shape().slice(0, t.rank() - 2); }
 

@@ -6,7 +6,7 @@ struct Abs : Unary {
   static constexpr const char* name = "abs";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::abs(x);
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return g * sign(x); })

@@ -9,7 +9,7 @@ struct Add : Binary {
   static constexpr const char* name = "add";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T a, T b) const {
+  constexpr T operator()(T a, T b) const {
     return a + b;
   }
   STEIN_RULES(

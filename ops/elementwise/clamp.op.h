@@ -6,7 +6,7 @@ struct Clamp : Unary {
   static constexpr const char* name = "clamp";
   double lo, hi;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::min(math::max(x, math::constant<T>(lo)), math::constant<T>(hi));
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return clamp_backward(g, x, lo, hi); })

@@ -6,7 +6,7 @@ struct ClampBackward : Binary {
   static constexpr const char* name = "clamp_backward";
   double lo, hi;
   template <class T>
-  T operator()(T g, T x) const {
+  constexpr T operator()(T g, T x) const {
     return math::select(x > math::constant<T>(lo), math::select(x < math::constant<T>(hi), g, T(0)), T(0));
   }
   STEIN_RULES(

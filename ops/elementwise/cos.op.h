@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Cos : Unary {
   static constexpr const char* name = "cos";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::cos(x);
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return -(g * sin(x)); })

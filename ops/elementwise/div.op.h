@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Div : Binary {
   static constexpr const char* name = "div";
   template <class T>
-  T operator()(T a, T b) const {
+  constexpr T operator()(T a, T b) const {
     return a / b;
   }
   STEIN_RULES(

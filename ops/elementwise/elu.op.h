@@ -6,7 +6,7 @@ struct Elu : Unary {
   static constexpr const char* name = "elu";
   double alpha;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::select(x > T(0), x, math::constant<T>(alpha) * math::expm1(x));
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return elu_backward(g, y, alpha); })

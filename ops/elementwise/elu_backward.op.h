@@ -6,7 +6,7 @@ struct EluBackward : Binary {
   static constexpr const char* name = "elu_backward";
   double alpha;
   template <class T>
-  T operator()(T g, T y) const {
+  constexpr T operator()(T g, T y) const {
     return math::select(y <= T(0), g * (y + math::constant<T>(alpha)), g);
   }
   STEIN_RULES(

@@ -7,7 +7,7 @@ struct Eq : Binary {
   static constexpr Takes takes = Takes::everything;
   static constexpr bool predicate = true;
   template <class T>
-  bool operator()(T a, T b) const {
+  constexpr bool operator()(T a, T b) const {
     return a == b;
   }
 };

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Erf : Unary {
   static constexpr const char* name = "erf";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::erf(x);
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return erf_backward(g, x); })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct ErfBackward : Binary {
   static constexpr const char* name = "erf_backward";
   template <class T>
-  T operator()(T g, T x) const {
+  constexpr T operator()(T g, T x) const {
     const T a = math::min(math::abs(x), math::constant<T>(30));  // e^-900 is 0
     return g * (math::constant<T>(1.12837916709551257390) * math::detail::gauss(a, 1));
   }

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Exp : Unary {
   static constexpr const char* name = "exp";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::exp(x);
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return g * y; })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Expm1 : Unary {
   static constexpr const char* name = "expm1";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::expm1(x);
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return g * (y + 1); })

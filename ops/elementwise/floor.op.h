@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Floor : Unary {
   static constexpr const char* name = "floor";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::floor(x);
   }
   STEIN_RULES(Tensor vjp0(G) const { return {}; })

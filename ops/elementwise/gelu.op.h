@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Gelu : Unary {
   static constexpr const char* name = "gelu";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::max(x, math::constant<T>(-40)) * math::normal(x).below;  // the bound gives 0 at -inf
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return gelu_backward(g, x); })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct GeluBackward : Binary {
   static constexpr const char* name = "gelu_backward";
   template <class T>
-  T operator()(T g, T x) const {
+  constexpr T operator()(T g, T x) const {
     const T z = math::max(math::min(x, math::constant<T>(40)), math::constant<T>(-40));  // no inf * 0
     const auto n = math::normal(z);
     return g * (n.below + z * n.density);

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct GeluTanh : Unary {
   static constexpr const char* name = "gelu_tanh";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     const T z = math::max(x, math::constant<T>(-40));  // the bound gives 0 at -inf
     return z * math::logistic(math::gelu_tanh_argument(z)).p;
   }

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct GeluTanhBackward : Binary {
   static constexpr const char* name = "gelu_tanh_backward";
   template <class T>
-  T operator()(T g, T x) const {
+  constexpr T operator()(T g, T x) const {
     const T one = math::constant<T>(1);
     const T z = math::max(math::min(x, math::constant<T>(40)), math::constant<T>(-40));  // no inf * 0
     const auto s = math::logistic(math::gelu_tanh_argument(z));

@@ -7,7 +7,7 @@ struct IsFinite : Unary {
   static constexpr Takes takes = Takes::numbers;
   static constexpr bool predicate = true;
   template <class T>
-  bool operator()(T x) const {
+  constexpr bool operator()(T x) const {
     return x - x == T(0);
   }
 };

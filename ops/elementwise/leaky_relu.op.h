@@ -6,7 +6,7 @@ struct LeakyRelu : Unary {
   static constexpr const char* name = "leaky_relu";
   double slope;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::select(x > T(0), x, x * math::constant<T>(slope));
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return leaky_relu_backward(g, y, slope); })

@@ -6,7 +6,7 @@ struct LeakyReluBackward : Binary {
   static constexpr const char* name = "leaky_relu_backward";
   double slope;
   template <class T>
-  T operator()(T g, T y) const {
+  constexpr T operator()(T g, T y) const {
     // Slope 0 closes the gate, also to an infinite g. NaN counts as PyTorch has it: open for relu, sloped for leaky_relu.
     if (slope == 0) return math::select(y <= T(0), T(0), g);
     return math::select(y > T(0), g, g * math::constant<T>(slope));

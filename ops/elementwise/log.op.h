@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Log : Unary {
   static constexpr const char* name = "log";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::log(x);
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return g / x; })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Log1p : Unary {
   static constexpr const char* name = "log1p";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::log1p(x);
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return g / (x + 1); })

@@ -6,7 +6,7 @@ struct LogicalNot : Unary {
   static constexpr const char* name = "logical_not";
   static constexpr Takes takes = Takes::booleans;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return !x;
   }
 };

@@ -6,7 +6,7 @@ struct LogicalOr : Binary {
   static constexpr const char* name = "logical_or";
   static constexpr Takes takes = Takes::booleans;
   template <class T>
-  bool operator()(T a, T b) const {
+  constexpr bool operator()(T a, T b) const {
     return a || b;
   }
 };

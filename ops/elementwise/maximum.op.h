@@ -6,7 +6,7 @@ struct Maximum : Binary {
   static constexpr const char* name = "maximum";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T a, T b) const {
+  constexpr T operator()(T a, T b) const {
     return math::max(a, b);
   }
   STEIN_RULES(

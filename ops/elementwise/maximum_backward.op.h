@@ -7,7 +7,7 @@ namespace stein::STEIN_UNIT {
 struct MaximumBackward : Ternary {
   static constexpr const char* name = "maximum_backward";
   template <class T>
-  T operator()(T g, T a, T b) const {
+  constexpr T operator()(T g, T a, T b) const {
     return math::select(a < b, T(0), math::select(a == b, g * math::constant<T>(0.5), g));
   }
   STEIN_RULES(

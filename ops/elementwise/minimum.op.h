@@ -6,7 +6,7 @@ struct Minimum : Binary {
   static constexpr const char* name = "minimum";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T a, T b) const {
+  constexpr T operator()(T a, T b) const {
     return math::min(a, b);
   }
   STEIN_RULES(

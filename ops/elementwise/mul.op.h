@@ -6,7 +6,7 @@ struct Mul : Binary {
   static constexpr const char* name = "mul";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T a, T b) const {
+  constexpr T operator()(T a, T b) const {
     return a * b;
   }
   STEIN_RULES(

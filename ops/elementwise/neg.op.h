@@ -6,7 +6,7 @@ struct Neg : Unary {
   static constexpr const char* name = "neg";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return x * T(-1);  // xsimd's AVX-512 minus is 0 - x, which loses the sign of zero
   }
   STEIN_RULES(Tensor vjp0(G g) const { return -g; })

@@ -7,7 +7,7 @@ struct Pow : Binary {
   static constexpr const char* name = "pow";
   static constexpr bool numbers_only = true;
   template <class T>
-  T operator()(T base, T exponent) const {
+  constexpr T operator()(T base, T exponent) const {
     return math::pow(base, exponent);
   }
   // Where the derivative is 0 by convention its operand is replaced by 1 before, not its value after: a value that is
@@ -28,7 +28,7 @@ struct PowNumber : Unary {
   static constexpr bool numbers_only = true;
   double exponent;
   template <class T>
-  T operator()(T base) const {
+  constexpr T operator()(T base) const {
     return math::pow(base, static_cast<T>(exponent));
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> base) const {

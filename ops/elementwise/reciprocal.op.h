@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Reciprocal : Unary {
   static constexpr const char* name = "reciprocal";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::constant<T>(1) / x;
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return -(g * square(y)); })

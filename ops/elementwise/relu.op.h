@@ -6,7 +6,7 @@ struct Relu : Unary {
   static constexpr const char* name = "relu";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::select(x <= T(0), T(0), x);
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return leaky_relu_backward(g, y, 0); })

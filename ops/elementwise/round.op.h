@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Round : Unary {
   static constexpr const char* name = "round";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::nearbyint(x);
   }
   STEIN_RULES(Tensor vjp0(G) const { return {}; })

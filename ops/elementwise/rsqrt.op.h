@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Rsqrt : Unary {
   static constexpr const char* name = "rsqrt";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::constant<T>(1) / math::sqrt(x);
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return g * y * square(y) * -0.5; })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Sigmoid : Unary {
   static constexpr const char* name = "sigmoid";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::logistic(x).p;
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return sigmoid_backward(g, y); })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct SigmoidBackward : Binary {
   static constexpr const char* name = "sigmoid_backward";
   template <class T>
-  T operator()(T g, T y) const {
+  constexpr T operator()(T g, T y) const {
     return g * (y * (math::constant<T>(1) - y));
   }
   STEIN_RULES(

@@ -6,7 +6,7 @@ struct Sign : Unary {
   static constexpr const char* name = "sign";
   static constexpr Takes takes = Takes::numbers;
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::select(x > T(0), T(1), math::select(x < T(0), T(-1), T(0)));
   }
   STEIN_RULES(Tensor vjp0(G) const { return {}; })

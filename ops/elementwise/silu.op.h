@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Silu : Unary {
   static constexpr const char* name = "silu";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     // e^x = h^2 for x < 0, one factor before and one after the division: so the tail keeps its digits where e^x is
     // denormal already. The bound gives 0 at -inf.
     const T one = math::constant<T>(1), z = math::max(x, math::constant<T>(-1600));

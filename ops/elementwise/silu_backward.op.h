@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct SiluBackward : Binary {
   static constexpr const char* name = "silu_backward";
   template <class T>
-  T operator()(T g, T x) const {
+  constexpr T operator()(T g, T x) const {
     const T z = math::max(math::min(x, math::constant<T>(1000)), math::constant<T>(-1000));  // no inf * 0
     const auto s = math::logistic(z);
     return g * (s.p * (math::constant<T>(1) + z * s.q));

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Sin : Unary {
   static constexpr const char* name = "sin";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::sin(x);
   }
   STEIN_RULES(Tensor vjp0(G g, In<0> x) const { return g * cos(x); })

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Softplus : Unary {
   static constexpr const char* name = "softplus";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::max(x, T(0)) + math::log1p_unit(math::exp(-math::abs(x)));
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return softplus_backward(g, y); })

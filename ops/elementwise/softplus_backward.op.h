@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct SoftplusBackward : Binary {
   static constexpr const char* name = "softplus_backward";
   template <class T>
-  T operator()(T g, T y) const {
+  constexpr T operator()(T g, T y) const {
     return g * -math::expm1(-y);
   }
   STEIN_RULES(

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Sqrt : Unary {
   static constexpr const char* name = "sqrt";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     return math::sqrt(x);
   }
   STEIN_RULES(Tensor vjp0(G g, Out<0> y) const { return g / (y + y); })

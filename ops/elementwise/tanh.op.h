@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct Tanh : Unary {
   static constexpr const char* name = "tanh";
   template <class T>
-  T operator()(T x) const {
+  constexpr T operator()(T x) const {
     // Below, x itself is nearest; a polynomial in tiny numbers underflows, and each underflow costs a hundred cycles.
     const auto tiny = math::abs(x) < math::constant<T>(math::is_f32<T> ? 0x1p-13 : 0x1p-28);
     return math::select(tiny, x, math::tanh(math::select(tiny, math::constant<T>(0.5), x)));

@@ -5,7 +5,7 @@ namespace stein::STEIN_UNIT {
 struct TanhBackward : Binary {
   static constexpr const char* name = "tanh_backward";
   template <class T>
-  T operator()(T g, T y) const {
+  constexpr T operator()(T g, T y) const {
     return g * ((math::constant<T>(1) - y) * (math::constant<T>(1) + y));
   }
   STEIN_RULES(

@@ -7,7 +7,7 @@ struct Where : Ternary {
   static constexpr Takes takes = Takes::everything;
   static constexpr bool first_is_bool = true;
   template <class T>
-  T operator()(bool condition, T a, T b) const {
+  constexpr T operator()(bool condition, T a, T b) const {
     return condition ? a : b;
   }
   STEIN_RULES(

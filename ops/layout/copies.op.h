@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The same elements in another memory layout, dtype or on another device.
+#include "ops/detail/axis_device.h"
 #include "ops/op.h"
 #include "tensor/detail/strided.h"
 
@@ -24,6 +25,14 @@ struct ToLayout {
   Tensor vjp0(G g) const { return g; }
 };
 
+struct ToDevice {
+  static constexpr const char* name = "to_device";
+  static constexpr Kind kind = Kind::linear;
+  Device to;
+  Tensor forward(const Tensor& x) const { return detail::copy_to(x, to); }
+  Tensor vjp0(G g, Like<0> x) const { return g.to(x.device); }
+};
+
 struct Cast {
   static constexpr const char* name = "cast";
   static constexpr Kind kind = Kind::linear;
@@ -31,6 +40,10 @@ struct Cast {
   Tensor forward(const Tensor& x) const {
     const Tensor source = x.is_contiguous() || x.is_channels_last() ? x : detail::dense_copy(x);
     Tensor out = empty_strided(x.shape(), source.strides(), to, x.device());
+    if (x.device() != cpu) {
+      kernels::device_cast(x.device())({x.dtype(), to, x.numel(), source.raw(), const_cast<void*>(out.raw())});
+      return out;
+    }
     visit_dtype(x.dtype(), [&](auto from_tag) {
       visit_dtype(to, [&](auto to_tag) {
         const auto* p = static_cast<const typename decltype(from_tag)::type*>(source.raw());
@@ -62,8 +75,7 @@ Tensor cast(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : reco
 Tensor Tensor::to(DType dtype) const { return cast(*this, dtype); }
 
 Tensor Tensor::to(const Device& device) const {
-  if (device == this->device()) return *this;
-  fail("to", "a device of this build: cpu", to_string(device), "this stein was built without CUDA");
+  return device == this->device() ? *this : record(host::ToDevice{device}, *this);
 }
 
 void register_copies(OpRegistry& r) {

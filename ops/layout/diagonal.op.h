@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // diagonal / diag_embed (an adjoint pair), tril, triu: on the last two axes.
+#include "ops/detail/axis_device.h"
 #include "ops/op.h"
 
 namespace stein::host {
@@ -52,6 +53,12 @@ struct Triangle {
   Tensor forward(const Tensor& x) const {
     Tensor out = detail::dense_copy(x);
     const auto rows = x.size(-2), columns = x.size(-1);
+    if (x.device() != cpu) {
+      if (out.numel())
+        kernels::device_triangle(x.device())(
+            {x.dtype(), upper, offset, out.numel() / (rows * columns), rows, columns, const_cast<void*>(out.raw())});
+      return out;
+    }
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       T* p = out.mutable_data<T>();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // gather / scatter_add: an adjoint pair. Axes left of the index's own rank are batch: every slice uses the same index.
+#include "ops/detail/axis_device.h"
 #include "ops/detail/axis_view.h"
 #include "ops/op.h"
+#include "tensor/detail/index_fault.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::host {
@@ -21,6 +23,12 @@ struct Gather {
     shape[axis] = core.n;
     Tensor out = empty(shape, x.dtype(), x.device());
     if (out.numel() == 0) return out;
+    if (x.device() != cpu) {
+      kernels::device_index(x.device())({x.dtype(), false, false, outer, n, core.n, width, core.outer, from.raw(),
+                                         static_cast<const std::int64_t*>(at.raw()), const_cast<void*>(out.raw()),
+                                         detail::index_fault(x.device())});
+      return out;
+    }
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* p = from.data<T>();
@@ -56,6 +64,12 @@ struct ScatterAdd {
     shape[axis] = size;
     Tensor out = zeros(shape, x.dtype(), x.device());
     if (x.numel() == 0) return out;
+    if (x.device() != cpu) {
+      kernels::device_index(x.device())({x.dtype(), true, false, outer, size, n, width, core.outer, from.raw(),
+                                         static_cast<const std::int64_t*>(at.raw()), const_cast<void*>(out.raw()),
+                                         detail::index_fault(x.device())});
+      return out;
+    }
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {

@@ -2,8 +2,10 @@
 // index_select / index_add: whole slices along one axis, an adjoint pair.
 #include <cstring>
 
+#include "ops/detail/axis_device.h"
 #include "ops/detail/axis_view.h"
 #include "ops/op.h"
+#include "tensor/detail/index_fault.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::host {
@@ -22,6 +24,12 @@ struct IndexSelect {
     Tensor out = empty(shape, x.dtype(), x.device());
     if (out.numel() == 0) return out;
     const auto count = index.numel();
+    if (x.device() != cpu) {
+      kernels::device_index(x.device())({x.dtype(), false, true, view.outer, view.n, count, view.inner, 1, from.raw(),
+                                         static_cast<const std::int64_t*>(at.raw()), const_cast<void*>(out.raw()),
+                                         detail::index_fault(x.device())});
+      return out;
+    }
     const auto bytes = static_cast<std::size_t>(view.inner) * size_of(x.dtype());
     const auto* idx = at.data<std::int64_t>();
     const auto* p = static_cast<const char*>(from.raw());
@@ -53,6 +61,12 @@ struct IndexAdd {
     shape[axis] = size;
     Tensor out = zeros(shape, x.dtype(), x.device());
     if (x.numel() == 0) return out;
+    if (x.device() != cpu) {
+      kernels::device_index(x.device())({x.dtype(), true, true, outer, size, n, width, 1, from.raw(),
+                                         static_cast<const std::int64_t*>(at.raw()), const_cast<void*>(out.raw()),
+                                         detail::index_fault(x.device())});
+      return out;
+    }
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {

@@ -3,6 +3,7 @@
 
 #include "ops/detail/axis_view.h"
 #include "ops/detail/matrix_batch.h"
+#include "ops/detail/solver_batch.h"
 #include "ops/op.h"
 #include "tensor/lapack.h"
 #include "tensor/thread_pool.h"
@@ -16,16 +17,25 @@ struct Cholesky {
   Tensor forward(const Tensor& a) const {
     Tensor l = tril(a);
     const auto n = a.size(-1), count = n ? a.numel() / (n * n) : 0;
+    const auto refuse = [&](std::int64_t matrix, std::int64_t order) {
+      fail(name, "positive definite matrices",
+           "one whose pivot " + std::to_string(order - 1) + " is not positive" +
+               detail::which_matrix(matrix, detail::batch_of(a)),
+           "add a multiple of the identity");
+    };
+    if (a.device() != cpu) {  // the lower triangle, read column by column, is the upper one
+      const Tensor infos = detail::run_solver(a.device(), count, [&](std::int64_t i) {
+        return detail::Potrf{l.dtype(), n, detail::address_of(l, i * n * n), n};
+      });
+      if (const auto bad = detail::first_failure(infos)) refuse(bad->matrix, bad->info);
+      return l;
+    }
     visit_floating(name, a.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       T* p = l.mutable_data<T>();
       parallel_for(count, std::max<std::int64_t>(1, (1 << 18) / (n * n * n + 1)), [&](std::int64_t b, std::int64_t e) {
         for (auto i = b; i < e; ++i)
-          if (const auto order = cholesky_factor(n, p + i * n * n))
-            fail(name, "positive definite matrices",
-                 "one whose pivot " + std::to_string(order - 1) + " is not positive" +
-                     detail::which_matrix(i, detail::batch_of(a)),
-                 "add a multiple of the identity");
+          if (const auto order = cholesky_factor(n, p + i * n * n, n)) refuse(i, order);
       });
     });
     return l;
@@ -49,7 +59,7 @@ Tensor cholesky(const Tensor& a) {
 }
 
 void register_cholesky(OpRegistry& r) {
-  const auto spd = [](const Tensor& x) { return matmul(x, transpose(x)) + eye(x.size(-2), x.dtype()); };
+  const auto spd = [](const Tensor& x) { return matmul(x, transpose(x)) + eye(x.size(-2), x.dtype(), x.device()); };
   const auto sample = [=](Shape shape) {
     return Sample{to_string(shape) + ", of A A^T + I",
                   {{shape, -1, 1}},

@@ -2,6 +2,7 @@
 #include "ops/detail/matrix_batch.h"
 #include "ops/op.h"
 #include "tensor/blas.h"
+#include "tensor/detail/device_blas.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::host {
@@ -75,6 +76,25 @@ void product(MatrixView va, MatrixView vb, std::int64_t m, std::int64_t n, std::
   }
 }
 
+// On a device: the library's column-major product of the transposes, in batches whose matrices lie evenly apart.
+inline void product_on_device(MatrixView va, MatrixView vb, const Shape& batch, const Tensor& a, const Tensor& b,
+                              Tensor& out) {
+  const auto m = out.size(-2), n = out.size(-1), k = a.size(-1);
+  const auto at = detail::batch_offsets(a, batch), bt = detail::batch_offsets(b, batch);
+  const auto count = at.size();
+  for (std::size_t i = 0; i < count;) {
+    std::size_t end = i + 1;
+    const auto step = [&](const auto& offsets) { return i + 1 < count ? offsets[i + 1] - offsets[i] : 0; };
+    const auto sa = step(at), sb = step(bt);
+    while (end < count && at[end] - at[end - 1] == sa && bt[end] - bt[end - 1] == sb) ++end;
+    detail::device_gemm(out.device(), {out.dtype(), vb.transposed, va.transposed, n, m, k, detail::address_of(b, bt[i]),
+                                       vb.ld, sb, detail::address_of(a, at[i]), va.ld, sa,
+                                       detail::address_of(out, static_cast<std::int64_t>(i) * m * n), n, m * n,
+                                       static_cast<std::int64_t>(end - i)});
+    i = end;
+  }
+}
+
 inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   MatrixView va, vb;
   const Tensor a = blas_view(x, va) ? x : detail::dense_copy(x), b = blas_view(y, vb) ? y : detail::dense_copy(y);
@@ -84,6 +104,10 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   const auto m = a.size(-2), k = a.size(-1), n = b.size(-1);
   const Shape shape = batch + Shape{m, n};
   Tensor out = k == 0 ? zeros(shape, a.dtype(), a.device()) : empty(shape, a.dtype(), a.device());
+  if (a.device() != cpu) {
+    if (out.numel() && k) product_on_device(va, vb, batch, a, b, out);
+    return out;
+  }
   visit_floating(name, a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (out.numel() == 0 || k == 0) return;

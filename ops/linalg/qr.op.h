@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/detail/axis_view.h"
 #include "ops/detail/matrix_batch.h"
+#include "ops/detail/solver_batch.h"
 #include "ops/op.h"
 #include "tensor/lapack.h"
 #include "tensor/thread_pool.h"
@@ -13,18 +14,30 @@ struct Qr {
   static constexpr Kind kind = Kind::general;
 
   Tensors forward(const Tensor& a) const {
-    const Shape batch = detail::batch_of(a);
-    const auto m = a.size(-2), n = a.size(-1), count = numel(batch);
-    Tensor columns = detail::dense_copy(transpose(a)), r = empty(batch + Shape{n, n}, a.dtype());
-    visit_floating(name, a.dtype(), [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      T *p = columns.mutable_data<T>(), *q = r.mutable_data<T>();
-      parallel_for(n ? count : 0, std::max<std::int64_t>(1, (1 << 18) / (m * n * n + 1)),
-                   [&](std::int64_t b, std::int64_t e) {
-                     for (auto i = b; i < e; ++i) qr_factor(m, n, p + i * m * n, q + i * n * n);
-                   });
-    });
-    return {detail::dense_copy(transpose(columns)), detail::dense_copy(transpose(r))};
+    const auto m = a.size(-2), n = a.size(-1), count = n ? numel(detail::batch_of(a)) : 0;
+    Tensor columns = detail::dense_copy(transpose(a)), tau = empty({count, n}, a.dtype(), a.device());
+    // For every matrix: on_cpu(its columns, its tau), or the call on_device(matrix).
+    const auto each = [&](const auto& on_cpu, const auto& on_device) {
+      if (a.device() != cpu) {
+        detail::run_solver(a.device(), count, on_device);
+        return;
+      }
+      visit_floating(name, a.dtype(), [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        T *p = columns.mutable_data<T>(), *t = tau.mutable_data<T>();
+        parallel_for(count, std::max<std::int64_t>(1, (1 << 18) / (m * n * n + 1)),
+                     [&](std::int64_t b, std::int64_t e) {
+                       for (auto i = b; i < e; ++i) on_cpu(p + i * m * n, t + i * n);
+                     });
+      });
+    };
+    const auto at = [&](std::int64_t i) { return detail::address_of(columns, i * m * n); };
+    each([&](auto* p, auto* t) { qr_factor(m, n, p, m, t); },
+         [&](std::int64_t i) { return detail::Geqrf{a.dtype(), m, n, at(i), m, detail::address_of(tau, i * n)}; });
+    const Tensor r = triu(transpose(narrow(columns, -1, 0, n)));  // before Q takes its place
+    each([&](auto* p, auto* t) { qr_columns(m, n, p, m, t); },
+         [&](std::int64_t i) { return detail::Orgqr{a.dtype(), m, n, at(i), m, detail::address_of(tau, i * n)}; });
+    return {detail::dense_copy(transpose(columns)), r};
   }
   // (GQ + Q S) R^-T, S = the lower triangle of M mirrored, M = R GR^T - GQ^T Q (Walter and Lehmann, arXiv 1001.1654).
   Tensor vjp0(Cot<0> gq, Cot<1> gr, Out<0> q, Out<1> r) const {

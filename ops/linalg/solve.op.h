@@ -2,7 +2,9 @@
 // triangular_solve and solve: op(A) X = B, closed families (the adjoint solves with the transpose).
 #include "ops/detail/axis_view.h"
 #include "ops/detail/matrix_batch.h"
+#include "ops/detail/solver_batch.h"
 #include "ops/op.h"
+#include "tensor/detail/device_blas.h"
 #include "tensor/lapack.h"
 #include "tensor/thread_pool.h"
 
@@ -19,6 +21,12 @@ struct TriangularSolve {
     const auto n = a.size(-1), k = b.size(-1);
     Tensor x = detail::dense_copy(expand(b.detach(), batch + Shape{n, k}));
     const auto at = detail::batch_offsets(a, batch);
+    if (a.device() != cpu) {  // a row-major matrix is the transpose of a column-major one: X^T op(A)^T = B^T
+      for (std::size_t i = 0; i < at.size() && n && k; ++i)
+        detail::device_trsm(a.device(), {a.dtype(), !upper, transposed, k, n, detail::address_of(a, at[i]), n,
+                                         detail::address_of(x, static_cast<std::int64_t>(i) * n * k), k});
+      return x;
+    }
     visit_floating(name, a.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* p = a.data<T>();
@@ -52,6 +60,25 @@ struct Solve {
     // LAPACK's columns are our rows: it factors A^T, and the right-hand sides stand in the rows of X^T.
     Tensor x = detail::dense_copy(transpose(expand(b.detach(), batch + Shape{n, k})));
     const auto at = detail::batch_offsets(a, batch);
+    const auto refuse = [&](std::int64_t which, std::int64_t zero) {
+      fail(name, "matrices that are not singular",
+           "one whose pivot " + std::to_string(zero - 1) + " is 0" + detail::which_matrix(which, own));
+    };
+    if (a.device() != cpu) {
+      const Tensor pivots = empty({count, n}, i64, a.device());
+      const auto pivots_at = [&](std::int64_t i) { return static_cast<std::int64_t*>(detail::address_of(pivots, i)); };
+      const Tensor infos = detail::run_solver(a.device(), n ? count : 0, [&](std::int64_t i) {
+        return detail::Getrf{a.dtype(), n, detail::address_of(a, i * n * n), n, pivots_at(i * n)};
+      });
+      if (const auto bad = detail::first_failure(infos)) refuse(bad->matrix, bad->info);
+      detail::run_solver(a.device(), x.numel() ? static_cast<std::int64_t>(at.size()) : 0, [&](std::int64_t i) {
+        const auto offset = at[static_cast<std::size_t>(i)];
+        const void* factors = detail::address_of(a, offset);
+        void* columns = detail::address_of(x, i * n * k);
+        return detail::Getrs{a.dtype(), !transposed, n, k, factors, n, pivots_at(offset / n), columns, n};
+      });
+      return detail::dense_copy(transpose(x));
+    }
     std::vector<int> pivots(static_cast<std::size_t>(count * n));
     visit_floating(name, a.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
@@ -59,14 +86,13 @@ struct Solve {
       const auto grain = std::max<std::int64_t>(1, (1 << 18) / (n * n * n + n * n * k + 1));
       parallel_for(n ? count : 0, grain, [&](std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i)
-          if (const auto zero = lu_factor(n, p + i * n * n, &pivots[static_cast<std::size_t>(i * n)]))
-            fail(name, "matrices that are not singular",
-                 "one whose pivot " + std::to_string(zero - 1) + " is 0" + detail::which_matrix(i, own));
+          if (const auto zero = lu_factor(n, p + i * n * n, n, &pivots[static_cast<std::size_t>(i * n)]))
+            refuse(i, zero);
       });
       parallel_for(n ? static_cast<std::int64_t>(at.size()) : 0, grain, [&](std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i) {
           const auto offset = at[static_cast<std::size_t>(i)];
-          lu_solve(!transposed, n, k, p + offset, &pivots[static_cast<std::size_t>(offset / n)], q + i * n * k);
+          lu_solve(!transposed, n, k, p + offset, n, &pivots[static_cast<std::size_t>(offset / n)], q + i * n * k, n);
         }
       });
     });
@@ -133,7 +159,7 @@ void register_solve(OpRegistry& r) {
     Tensor x = from_vector(vb, batch + Shape{a.size(-1), columns.size(-1)});
     return b.rank() == 1 ? squeeze(x, -1) : x;
   };
-  const auto firm = [](const Tensor& a) { return a + eye(a.size(-1), a.dtype()) * 3; };
+  const auto firm = [](const Tensor& a) { return a + eye(a.size(-1), a.dtype(), a.device()) * 3; };
   const auto triangular = [=](Shape a, Shape b, bool upper, bool transposed) {
     return Sample{
         to_string(a) + " " + to_string(b) + (upper ? " upper" : " lower") + (transposed ? ", transposed" : ""),

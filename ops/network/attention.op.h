@@ -17,7 +17,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     scores = where(keep, scores, scalar(-std::numeric_limits<double>::infinity(), q.dtype()));
   };
   if (mask.defined()) hide(mask);
-  if (causal) hide(tril(ones({q.size(-2), k.size(-2)})) > 0.5);
+  if (causal) hide(tril(ones({q.size(-2), k.size(-2)}, f32, q.device())) > 0.5);
   return matmul(softmax(scores), v);
 }
 

@@ -2,11 +2,11 @@
 // The closed trio of convolution: conv2d, its adjoint in the input, its adjoint in the filter. Each is bilinear and each
 // is the derivative of the others, so all orders run on three kernels.
 #include "ops/detail/conv_choice.h"
-#include "ops/detail/conv_kernels.h"
+#include "ops/detail/conv_host.h"
+#include "ops/detail/device_dnn.h"
 #include "ops/exact_convolution.h"
 #include "ops/images.h"
 #include "ops/op.h"
-#include "tensor/thread_pool.h"
 
 namespace stein::host {
 
@@ -40,56 +40,47 @@ inline bool use_winograd(const kernels::ConvShape& s, DType dtype) {
   return dtype == f32 && !detail::exact_convolution && kernels::winograd_pays(s);
 }
 
-// The kernels of one algorithm and dtype.
-template <class T>
-struct ConvKernels {
-  void (*plan)(const kernels::ConvShape&, kernels::ConvPass, kernels::ConvPlan&);
-  void (*pack)(const kernels::ConvPackArgs<T>&);
-  void (*run)(const kernels::ConvRunArgs<T>&);
-  void (*filter_plan)(const kernels::ConvShape&, kernels::ConvFilterPlan&);
-  void (*filter_run)(const kernels::ConvFilterArgs<T>&);
-  void (*filter_finish)(const kernels::ConvFilterFinishArgs<T>&);
-};
-template <class T>
-ConvKernels<T> conv_kernels([[maybe_unused]] bool winograd) {
-  if constexpr (std::is_same_v<T, float>)
-    if (winograd)
-      return {kernels::winograd_plan_f32(),       kernels::winograd_pack_f32(),
-              kernels::winograd_run_f32(),        kernels::winograd_filter_plan_f32(),
-              kernels::winograd_filter_run_f32(), kernels::winograd_filter_finish_f32()};
-  return {STEIN_KERNEL_OF(T, conv_plan),       STEIN_KERNEL_OF(T, conv_pack),
-          STEIN_KERNEL_OF(T, conv_run),        STEIN_KERNEL_OF(T, conv_filter_plan),
-          STEIN_KERNEL_OF(T, conv_filter_run), STEIN_KERNEL_OF(T, conv_filter_finish)};
+// By the device's library. Returns false when that has no way to do it.
+inline bool conv_by_library(const kernels::ConvShape& s, kernels::ConvPart part, const Tensor& a, const Tensor& b,
+                            Tensor& out) {
+  const auto call = detail::dnn_conv_of(part, out.dtype(), s);
+  const auto algorithm = detail::dnn_algorithm(out.device(), call);
+  if (!algorithm) return false;
+  const Tensor first = for_library(a), second = for_library(b),
+               workspace = empty({algorithm->workspace}, u8, out.device());
+  return detail::dnn_conv(out.device(), call, *algorithm, first.raw(), second.raw(), const_cast<void*>(out.raw()),
+                          const_cast<void*>(workspace.raw()), algorithm->workspace);
 }
 
-// Forward (x, w, bias -> y) and input gradient (g, w -> gx) are one kernel in two passes.
+inline void conv_by_kernel(const kernels::ConvShape& s, kernels::ConvPart part, const Strides& of_weight,
+                           const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& out) {
+  kernels::device_conv(out.device())({part,
+                                      out.dtype() == f64,
+                                      s,
+                                      {of_weight[0], of_weight[1], of_weight[2], of_weight[3]},
+                                      a.raw(),
+                                      b.raw(),
+                                      bias.defined() ? bias.raw() : nullptr,
+                                      const_cast<void*>(out.raw())});
+}
+
+// Forward (x, w, bias -> y) or input gradient (g, w -> gx).
 inline void run_conv(const kernels::ConvShape& s, kernels::ConvPass pass, const Tensor& source, const Tensor& weight,
                      const Tensor& bias, Tensor& out) {
   if (out.numel() == 0) return;
   const Tensor src = nhwc(source), b = bias.defined() ? bias.contiguous() : bias;
+  if (out.device() != cpu) {
+    const auto part = pass == kernels::ConvPass::kForward ? kernels::ConvPart::forward : kernels::ConvPart::input;
+    if (!conv_by_library(s, part, src, weight, out))
+      conv_by_kernel(s, part, weight.strides(), src, weight, b, out);
+    else if (b.defined())
+      out = out + reshape(b, {-1, 1, 1});
+    return;
+  }
   visit_floating("conv2d", out.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto k = conv_kernels<T>(use_winograd(s, out.dtype()));
-    kernels::ConvPlan plan;
-    k.plan(s, pass, plan);
-    const Scratch packed(plan.packed_bytes);
-    const auto& st = weight.strides();
-    const T* filter = weight.data<T>();
-    const auto pack_grain = (1 << 15) / std::max<std::int64_t>(1, weight.numel() / plan.pack_items) + 1;
-    parallel_for(plan.pack_items, pack_grain, [&](std::int64_t begin, std::int64_t end) {
-      k.pack({s, pass, filter, st[0], st[1], st[2], st[3], packed.data(), begin, end});
-    });
-    const T* from = src.data<T>();
-    const T* shift = b.defined() ? b.data<T>() : nullptr;
-    T* to = out.mutable_data<T>();
-    // Ranges of about a sixteenth of the work, at least a million multiply-adds.
-    const auto macs = out.numel() * s.kh * s.kw * (pass == kernels::ConvPass::kForward ? s.c : s.o) / s.groups;
-    const auto per_item = std::max<std::int64_t>(1, macs / std::max<std::int64_t>(1, plan.items));
-    const auto grain = std::max<std::int64_t>((1 << 20) / per_item + 1, plan.items / 16);
-    parallel_for(plan.items, grain, [&](std::int64_t begin, std::int64_t end) {
-      const Scratch scratch(plan.scratch_bytes);
-      k.run({s, pass, from, packed.data(), shift, to, begin, end, scratch.data()});
-    });
+    conv<T>(s, pass, use_winograd(s, out.dtype()), src.data<T>(), {weight.data<T>(), weight.strides()},
+            b.defined() ? b.data<T>() : nullptr, out.mutable_data<T>());
   });
 }
 
@@ -103,7 +94,7 @@ struct Conv2d {
     const auto s =
         conv_shape(x.size(0), x.size(1), x.size(2), x.size(3), w.size(0), conv_size(x.size(2), w.size(2), options),
                    conv_size(x.size(3), w.size(3), options), w.size(2), w.size(3), options);
-    Tensor y = empty_channels_last({s.n, s.o, s.ho, s.wo}, x.dtype());
+    Tensor y = empty_channels_last({s.n, s.o, s.ho, s.wo}, x.dtype(), x.device());
     run_conv(s, kernels::ConvPass::kForward, x, w, bias, y);
     return y;
   }
@@ -112,7 +103,7 @@ struct Conv2d {
   Tensor vjp1(G g, In<0> x, Like<1> w) const { return conv2d_filter(x, g, w.shape[2], w.shape[3], options); }
 };
 
-// The bias is added while the result is still in registers.
+// On the cpu the bias is added while the result is still in registers.
 struct Conv2dBias {
   static constexpr const char* name = "conv2d_bias";
   static constexpr Kind kind = Kind::fused;
@@ -138,7 +129,7 @@ struct Conv2dInput {
   Tensor forward(const Tensor& g, const Tensor& w) const {
     const auto s = conv_shape(g.size(0), w.size(1) * options.groups, height, width, w.size(0), g.size(2), g.size(3),
                               w.size(2), w.size(3), options);
-    Tensor x = empty_channels_last({s.n, s.c, s.h, s.w}, g.dtype());
+    Tensor x = empty_channels_last({s.n, s.c, s.h, s.w}, g.dtype(), g.device());
     run_conv(s, kernels::ConvPass::kInput, g, w, {}, x);
     return x;
   }
@@ -157,25 +148,19 @@ struct Conv2dFilter {
     const Tensor x = nhwc(image), g = nhwc(cotangent);
     const auto s =
         conv_shape(x.size(0), x.size(1), x.size(2), x.size(3), g.size(1), g.size(2), g.size(3), kh, kw, options);
-    Tensor w = empty({s.o, s.c / options.groups, kh, kw}, x.dtype());
+    const Shape shape{s.o, s.c / options.groups, kh, kw};
+    const bool here = x.device() == cpu;
+    Tensor w = here ? empty(shape, x.dtype()) : empty_channels_last(shape, x.dtype(), x.device());
     if (w.numel() == 0) return w;
     if (g.numel() == 0 || x.numel() == 0) return w.zero_();
+    if (!here) {
+      constexpr auto part = kernels::ConvPart::filter;
+      if (!conv_by_library(s, part, x, g, w)) conv_by_kernel(s, part, w.strides(), x, g, {}, w);
+      return w;
+    }
     visit_floating("conv2d_filter", x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
-      const auto k = conv_kernels<T>(use_winograd(s, x.dtype()));
-      kernels::ConvFilterPlan plan;
-      k.filter_plan(s, plan);
-      const Scratch partial(plan.partial_bytes);
-      const T *px = x.data<T>(), *pg = g.data<T>();
-      parallel_for(plan.chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-        const Scratch scratch(plan.scratch_bytes);
-        k.filter_run({s, px, pg, partial.data(), begin, end, scratch.data()});
-      });
-      const auto& st = w.strides();
-      T* to = w.mutable_data<T>();
-      parallel_for(s.o, 32, [&](std::int64_t begin, std::int64_t end) {
-        k.filter_finish({s, partial.data(), to, st[0], st[1], st[2], st[3], begin, end});
-      });
+      conv_filter<T>(s, use_winograd(s, x.dtype()), x.data<T>(), g.data<T>(), {w.mutable_data<T>(), w.strides()});
     });
     return w;
   }

@@ -6,7 +6,7 @@ namespace stein {
 Tensor dropout(const Tensor& x, double p, Generator& generator) {
   if (!(p >= 0 && p < 1)) fail("dropout", "a probability in [0, 1)", std::to_string(p));
   if (p == 0) return x;
-  const Tensor keep = uniform(x.shape(), generator, 0, 1, f32) >= p;  // the same mask for both dtypes
+  const Tensor keep = uniform(x.shape(), generator, 0, 1, f32, x.device()) >= p;  // the same mask for both dtypes
   return x * (keep.to(x.dtype()) / (1 - p));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // instance_norm_plus, with ELU or without, and its derivatives of first and second order. All are fused: each reads and writes every
-// image once. Higher orders go through the composites, which are made of plane_sums and plane_affine.
+// image once. Higher orders go through the composites, which are made of plane_sums and plane_affine; on devices the second goes, too.
+#include "ops/detail/plane_device.h"
 #include "ops/detail/plane_kernels.h"
 #include "ops/detail/planes_host.h"
 #include "ops/images.h"
@@ -8,6 +9,9 @@
 #include "ops/planes.h"
 
 namespace stein::host {
+
+// The address of a fresh tensor on a device, for a kernel to write to.
+inline void* written(const Tensor& t) { return const_cast<void*>(t.raw()); }
 
 // Conditional instance norm ++: per plane mean mu, r = 1 / sqrt(var + eps) (biased), xhat = r (x - mu); over the channels of
 // one sample t = (mu - m) q, m = mean_c mu, q = 1 / sqrt(v + eps), v = sum_c (mu - m)^2 / (C - 1);
@@ -38,6 +42,7 @@ struct InstanceNormPlusSecond {
   // Cotangents h of g_x and h_rows of g_rows, g, gr, x, rows, mu, r, and y with ELU
   // -> cotangents of g, gmu, gr, x, rows, mu, r, and y with ELU.
   Tensors forward(const Tensors& in) const {
+    if (in[0].device() != cpu) return composite(in);
     const Tensor h = nhwc(in[0]), h_rows = in[1].contiguous(), g = nhwc(in[2]), gr = in[3].contiguous(),
                  x = nhwc(in[4]), rows = in[5].contiguous(), mu = in[6].contiguous(), r = in[7].contiguous(),
                  y = kElu ? nhwc(in[8]) : Tensor();
@@ -139,7 +144,22 @@ struct InstanceNormPlusBackward {
                  rows = in[4].contiguous(), mu = in[5].contiguous(), r = in[6].contiguous(),
                  y = kElu ? nhwc(in[7]) : Tensor();
     const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor g_x = empty_channels_last(x.shape(), x.dtype()), g_rows = empty({n, 3 * c}, x.dtype());
+    Tensor g_x = empty_channels_last(x.shape(), x.dtype(), x.device()),
+           g_rows = empty({n, 3 * c}, x.dtype(), x.device());
+    if (x.device() != cpu) {
+      const auto plane = [&] { return empty({n, c}, x.dtype(), x.device()); };
+      const Tensor s = plane(), sx = plane(), a = plane(), b = plane(), offset = plane();
+      const bool wide = x.dtype() == f64;
+      const void* gate = kElu ? y.raw() : nullptr;
+      kernels::device_plane_sums(x.device())(
+          {wide, n, pixels, c, g.raw(), gate, x.raw(), mu.raw(), written(s), written(sx)});
+      kernels::device_norm_plus_backward(x.device())({wide, n, pixels, c, eps, s.raw(), sx.raw(), mu.raw(), r.raw(),
+                                                      rows.raw(), gmu.raw(), gr.raw(), written(a), written(b),
+                                                      written(offset), written(g_rows)});
+      kernels::device_plane_affine(x.device())(
+          {wide, n, pixels, c, g.raw(), gate, a.raw(), x.raw(), b.raw(), mu.raw(), offset.raw(), false, written(g_x)});
+      return {g_x, g_rows};
+    }
     visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T *pg = g.data<T>(), *py = kElu ? y.data<T>() : nullptr, *px = x.data<T>(), *p_rows = rows.data<T>(),
@@ -188,7 +208,18 @@ struct InstanceNormPlus {
   Tensors forward(const Tensor& image, const Tensor& coefficients) const {
     const Tensor x = nhwc(image), rows = coefficients.contiguous();
     const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor mu = empty({n, c}, x.dtype()), r = empty({n, c}, x.dtype()), y = empty_channels_last(x.shape(), x.dtype());
+    const auto plane = [&] { return empty({n, c}, x.dtype(), x.device()); };
+    Tensor mu = plane(), r = plane(), y = empty_channels_last(x.shape(), x.dtype(), x.device());
+    if (x.device() != cpu) {
+      const Tensor b = plane(), offset = plane();
+      const bool wide = x.dtype() == f64;
+      kernels::device_plane_moments(x.device())({wide, n, pixels, c, eps, x.raw(), written(mu), written(r)});
+      kernels::device_norm_plus(x.device())(
+          {wide, n, c, eps, mu.raw(), r.raw(), rows.raw(), written(b), written(offset)});
+      kernels::device_plane_affine(x.device())(
+          {wide, n, pixels, c, nullptr, nullptr, nullptr, x.raw(), b.raw(), mu.raw(), offset.raw(), kElu, written(y)});
+      return {y, mu, r};
+    }
     visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T *px = x.data<T>(), *p_rows = rows.data<T>();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // plane_sums and plane_affine: closed under differentiation.
+#include "ops/detail/plane_device.h"
 #include "ops/detail/plane_kernels.h"
 #include "ops/detail/planes_host.h"
 #include "ops/images.h"
@@ -15,7 +16,12 @@ struct PlaneSums {
   Tensors forward(const Tensor& image_x, const Tensor& image_y, const Tensor& middle) const {
     const Tensor x = nhwc(image_x), y = nhwc(image_y), center = middle.contiguous();
     const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor sum_x = empty({n, c}, x.dtype()), sum_xy = empty({n, c}, x.dtype());
+    Tensor sum_x = empty({n, c}, x.dtype(), x.device()), sum_xy = empty({n, c}, x.dtype(), x.device());
+    if (x.device() != cpu) {
+      kernels::device_plane_sums(x.device())({x.dtype() == f64, n, pixels, c, x.raw(), nullptr, y.raw(), center.raw(),
+                                              const_cast<void*>(sum_x.raw()), const_cast<void*>(sum_xy.raw())});
+      return {sum_x, sum_xy};
+    }
     visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T *px = x.data<T>(), *py = y.data<T>(), *pc = center.data<T>();
@@ -49,7 +55,13 @@ struct PlaneAffine {
     const Tensor a = in[1].contiguous(), b = in[3].contiguous(), center = in[4].contiguous(),
                  offset = in[5].contiguous();
     const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
-    Tensor out = empty_channels_last(x.shape(), x.dtype());
+    Tensor out = empty_channels_last(x.shape(), x.dtype(), x.device());
+    if (x.device() != cpu) {
+      kernels::device_plane_affine(x.device())({x.dtype() == f64, n, pixels, c, x.raw(), nullptr, a.raw(), y.raw(),
+                                                b.raw(), center.raw(), offset.raw(), false,
+                                                const_cast<void*>(out.raw())});
+      return out;
+    }
     visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const kernels::PlaneAffineArgs<T> all{n,

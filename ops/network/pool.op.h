@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Average pooling and its adjoint; max pooling, which is a gather by the index it saves.
-#include "ops/detail/pool_kernels.h"
+#include "ops/detail/device_dnn.h"
+#include "ops/detail/pool_host.h"
 #include "ops/images.h"
 #include "ops/op.h"
 #include "tensor/thread_pool.h"
@@ -44,21 +45,16 @@ inline void run_avg_pool(const kernels::PoolShape& s, bool adjoint, bool count_i
                          Tensor& out) {
   if (out.numel() == 0) return;
   const Tensor src = nhwc(source);
+  if (out.device() != cpu) {
+    const auto call = detail::dnn_pool_of(adjoint, count_include_pad, out.dtype(), s);
+    if (detail::dnn_pool(out.device(), call, for_library(src).raw(), const_cast<void*>(out.raw()))) return;
+    return kernels::device_pool(out.device())(
+        {adjoint ? kernels::DevicePoolArgs::average_adjoint : kernels::DevicePoolArgs::average, out.dtype() == f64,
+         count_include_pad, s, src.raw(), const_cast<void*>(out.raw()), nullptr});
+  }
   visit_floating("avg_pool2d", out.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T* from = src.data<T>();
-    T* to = out.mutable_data<T>();
-    const auto rows = s.n * (adjoint ? s.h : s.ho), row = s.c * s.w;
-    parallel_for(rows,
-                 std::max<std::int64_t>(std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(row, 1)), rows / 16),
-                 [&](std::int64_t b, std::int64_t e) {
-                   const Scratch scratch(kernels::avg_pool_scratch_bytes()(s, sizeof(T)));
-                   const kernels::AvgPoolArgs<T> args{s, count_include_pad, from, to, b, e, scratch.data()};
-                   if (adjoint)
-                     STEIN_KERNEL_OF(T, avg_pool_adjoint)(args);
-                   else
-                     STEIN_KERNEL_OF(T, avg_pool)(args);
-                 });
+    avg_pool<T>(s, adjoint, count_include_pad, src.data<T>(), out.mutable_data<T>());
   });
 }
 
@@ -68,7 +64,7 @@ struct AvgPool2d {
   Pool2dOptions options;
   Tensor forward(const Tensor& x) const {
     const auto s = pool_shape(x.shape(), options);
-    Tensor y = empty_channels_last({s.n, s.c, s.ho, s.wo}, x.dtype());
+    Tensor y = empty_channels_last({s.n, s.c, s.ho, s.wo}, x.dtype(), x.device());
     run_avg_pool(s, false, options.count_include_pad, x, y);
     return y;
   }
@@ -83,7 +79,7 @@ struct AvgPool2dAdjoint {
   std::int64_t height, width;
   Tensor forward(const Tensor& g) const {
     const auto s = pool_shape({g.size(0), g.size(1), height, width}, options);
-    Tensor x = empty_channels_last({s.n, s.c, s.h, s.w}, g.dtype());
+    Tensor x = empty_channels_last({s.n, s.c, s.h, s.w}, g.dtype(), g.device());
     run_avg_pool(s, true, options.count_include_pad, g, x);
     return x;
   }
@@ -103,8 +99,14 @@ struct MaxPool2d {
   Tensors forward(const Tensor& image) const {
     const Tensor x = nhwc(image);
     const auto s = pool_shape(x.shape(), options);
-    Tensor y = empty_channels_last({s.n, s.c, s.ho, s.wo}, x.dtype()),
-           index = empty_channels_last({s.n, s.c, s.ho, s.wo}, i64);
+    Tensor y = empty_channels_last({s.n, s.c, s.ho, s.wo}, x.dtype(), x.device()),
+           index = empty_channels_last({s.n, s.c, s.ho, s.wo}, i64, x.device());
+    if (x.device() != cpu) {
+      kernels::device_pool(x.device())({kernels::DevicePoolArgs::largest, x.dtype() == f64, false, s, x.raw(),
+                                        const_cast<void*>(y.raw()),
+                                        static_cast<std::int64_t*>(const_cast<void*>(index.raw()))});
+      return {y, index};
+    }
     visit_floating(name, x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* from = x.data<T>();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ops/detail/images_device.h"
 #include "ops/detail/resample_kernels.h"
 #include "ops/images.h"
 #include "ops/op.h"
@@ -15,14 +16,40 @@ inline std::vector<kernels::ResampleTap> taps(std::int64_t in, std::int64_t out,
   return t;
 }
 
+// For each of `in` positions the results that read it, one run: taps move forward only.
+inline std::vector<kernels::DeviceResampleArgs::Range> results_of(const std::vector<kernels::ResampleTap>& taps,
+                                                                  std::int64_t in) {
+  std::vector<kernels::DeviceResampleArgs::Range> r(static_cast<std::size_t>(in), {0, 0});
+  for (std::size_t p = 0; p < taps.size(); ++p)
+    for (const auto at : {taps[p].first, taps[p].second}) {
+      auto& range = r[static_cast<std::size_t>(at)];
+      if (range.begin == range.end) range.begin = static_cast<std::int64_t>(p);
+      range.end = static_cast<std::int64_t>(p) + 1;
+    }
+  return r;
+}
+
 // From (h, w) to (ho, wo), or the adjoint the other way.
 inline Tensor run_resample(const Tensor& image, std::int64_t h, std::int64_t w, std::int64_t ho, std::int64_t wo,
                            kernels::ResampleMode mode, bool adjoint) {
   const Tensor src = nhwc(image);
   const auto n = src.size(0), c = src.size(1);
-  Tensor out = empty_channels_last({n, c, adjoint ? h : ho, adjoint ? w : wo}, src.dtype());
+  Tensor out = empty_channels_last({n, c, adjoint ? h : ho, adjoint ? w : wo}, src.dtype(), src.device());
   if (out.numel() == 0) return out;
   const auto rows = taps(h, ho, mode), cols = taps(w, wo, mode);
+  if (src.device() != cpu) {
+    const auto put = [&](const auto& table) {
+      const auto bytes = static_cast<std::int64_t>(table.size() * sizeof table[0]);
+      return detail::copy_to(from_bytes(table.data(), {bytes}, u8), src.device());
+    };
+    const Tensor r = put(rows), k = put(cols), of_rows = put(results_of(rows, h)), of_cols = put(results_of(cols, w));
+    using Range = kernels::DeviceResampleArgs::Range;
+    kernels::device_resample(src.device())(
+        {src.dtype() == f64, adjoint, n, c, h, w, ho, wo, static_cast<const kernels::ResampleTap*>(r.raw()),
+         static_cast<const kernels::ResampleTap*>(k.raw()), static_cast<const Range*>(of_rows.raw()),
+         static_cast<const Range*>(of_cols.raw()), src.raw(), const_cast<void*>(out.raw())});
+    return out;
+  }
   visit_floating("upsample", src.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* from = src.data<T>();

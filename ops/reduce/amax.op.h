@@ -32,6 +32,9 @@ struct Extreme {
 
   Tensor forward(const Tensor& x) const {
     return reduce_by_passes(x, axes, keepdim, [](const Tensor& in, Tensor& out, auto outer, auto n, auto inner) {
+      if (in.device() != cpu)
+        return reduce_on_device(largest ? kernels::Reduction::largest : kernels::Reduction::smallest, in, nullptr, out,
+                                outer, n, inner);
       visit_dtype(in.dtype(), [&](auto tag) {
         using T = typename decltype(tag)::type;
         const T* p = in.data<T>();

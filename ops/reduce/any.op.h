@@ -9,6 +9,9 @@ template <bool all>
 Tensor logical(const char* op, const Tensor& x, const Axes& axes, bool keepdim) {
   const Axes a = from_end(op, axes, x.rank());
   const auto pass = [](const Tensor& in, Tensor& out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
+    if (in.device() != cpu)
+      return reduce_on_device(all ? kernels::Reduction::all : kernels::Reduction::any, in, nullptr, out, outer, n,
+                              inner);
     const bool* p = in.data<bool>();
     bool* q = out.mutable_data<bool>();
     for (std::int64_t o = 0; o < outer; ++o, q += inner) {

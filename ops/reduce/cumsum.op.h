@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ops/detail/axis_device.h"
 #include "ops/detail/axis_view.h"
 #include "ops/op.h"
 #include "tensor/thread_pool.h"
@@ -17,6 +18,11 @@ struct Cumsum {
     const auto v = detail::around(x.shape(), axis);
     Tensor out = empty(x.shape(), x.dtype(), x.device());
     if (x.numel() == 0) return out;
+    if (x.device() != cpu) {
+      kernels::device_cumsum(x.device())(
+          {x.dtype(), v.outer, v.n, v.inner, from_last, from.raw(), const_cast<void*>(out.raw())});
+      return out;
+    }
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       using Sum = std::conditional_t<std::is_same_v<T, float>, double, std::int64_t>;

@@ -2,6 +2,7 @@
 // max, min, argmax, argmin, sort along one axis. The index is an output, and the derivative goes by it.
 #include <algorithm>
 
+#include "ops/detail/axis_device.h"
 #include "ops/detail/axis_view.h"
 #include "ops/detail/select_kernels.h"
 #include "ops/op.h"
@@ -46,6 +47,12 @@ Tensors best_along(const Tensor& x, int axis, bool keepdim) {
   const Shape shape = without_axis(x.shape(), axis, keepdim);
   Tensor values = empty(shape, x.dtype(), x.device()), index = empty(shape, i64, x.device());
   if (index.numel() == 0) return {values, index};
+  if (x.device() != cpu) {
+    kernels::device_best(x.device())({x.dtype(), largest, v.outer, v.n, v.inner, from.raw(),
+                                      const_cast<void*>(values.raw()),
+                                      static_cast<std::int64_t*>(const_cast<void*>(index.raw()))});
+    return {values, index};
+  }
   visit_dtype(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* p = from.data<T>();
@@ -96,6 +103,12 @@ struct Sort {
     const auto v = detail::around(x.shape(), axis);
     Tensor values = empty(x.shape(), x.dtype(), x.device()), index = empty(x.shape(), i64, x.device());
     if (x.numel() == 0) return {values, index};
+    if (x.device() != cpu) {
+      kernels::device_sort(x.device())({x.dtype(), descending, v.outer, v.n, v.inner, from.raw(),
+                                        const_cast<void*>(values.raw()),
+                                        static_cast<std::int64_t*>(const_cast<void*>(index.raw()))});
+      return {values, index};
+    }
     visit_dtype(x.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       const T* p = from.data<T>();

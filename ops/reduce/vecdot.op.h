@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include "ops/detail/axis_view.h"
 #include "ops/detail/kernel_of.h"
 #include "ops/detail/reduce_kernels.h"
 #include "ops/op.h"
+#include "ops/reduce.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::host {
@@ -19,6 +21,12 @@ struct Vecdot {
     const Shape before = shape.slice(0, lead), after = shape.slice(lead + 1, shape.rank());
     const Shape block = shape.slice(lead, shape.rank());
     const auto n = block[0], inner = numel(after);
+    if (x.device() != cpu) {
+      const Tensor a = detail::rows_of(expand(x.detach(), shape)), b = detail::rows_of(expand(y.detach(), shape));
+      Tensor out = empty(before + after, x.dtype(), x.device());
+      if (out.numel()) reduce_on_device(kernels::Reduction::product_sum, a, &b, out, numel(before), n, inner);
+      return out;
+    }
     const auto of_blocks = [&](const Tensor& t) {
       const Tensor whole = expand(t.detach(), shape);
       for (int i = 1; i <= block.rank(); ++i)

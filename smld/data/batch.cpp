@@ -31,8 +31,8 @@ std::vector<std::int64_t> BatchCursor::next() {
 }
 
 BatchLoader::BatchLoader(Dataset data, std::int64_t batch, std::uint64_t seed, std::uint64_t position,
-                         std::size_t ahead)
-    : data_(std::move(data)), cursor_(data_.size(), batch, seed), ahead_(ahead) {
+                         std::size_t ahead, const Device& device)
+    : data_(std::move(data)), cursor_(data_.size(), batch, seed), ahead_(ahead), device_(device) {
   if (ahead < 1 || ahead > 64) fail("batches", "1 to 64 batches ahead", std::to_string(ahead));
   cursor_.seek(position);
   worker_ = std::thread([this] { work(); });
@@ -54,12 +54,12 @@ void BatchLoader::work() {
       changed_.wait(lock, [&] { return stop_ || queue_.size() < ahead_; });
       if (stop_) return;
     }
-    Batch made;
+    Made made;
     std::exception_ptr error;
     try {
-      made.indices = cursor_.next();
-      made.samples = data_.batch(made.indices);
-      made.position = cursor_.position();
+      made.batch.indices = cursor_.next();
+      made.samples = stein::detail::Transfer(data_.batch(made.batch.indices), device_);
+      made.batch.position = cursor_.position();
     } catch (...) {
       error = std::current_exception();
     }
@@ -77,7 +77,8 @@ Batch BatchLoader::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !queue_.empty() || error_; });
   if (queue_.empty()) std::rethrow_exception(error_);
-  Batch out = std::move(queue_.front());
+  Batch out = std::move(queue_.front().batch);
+  out.samples = queue_.front().samples.arrive();
   queue_.pop_front();
   changed_.notify_all();
   return out;

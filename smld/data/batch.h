@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "smld/data/dataset.h"
+#include "tensor/detail/transfer.h"
 
 namespace stein::smld {
 
@@ -47,27 +48,35 @@ struct Batch {
   std::uint64_t position = 0;         ///< of the cursor behind this batch
 };
 
-/// The batches of a BatchCursor, made on a thread of its own up to `ahead` batches early. The sequence is the cursor's.
+/// The batches of a BatchCursor, made on a thread of its own up to `ahead` batches early. The sequence is the cursor's. To a device
+/// they are copied as soon as they are made, while it computes with those before.
 class BatchLoader {
  public:
   /// Starts at `position`. Throws Error for an empty data set, batch < 1, ahead outside [1, 64].
-  BatchLoader(Dataset data, std::int64_t batch, std::uint64_t seed, std::uint64_t position = 0, std::size_t ahead = 2);
+  BatchLoader(Dataset data, std::int64_t batch, std::uint64_t seed, std::uint64_t position = 0, std::size_t ahead = 2,
+              const Device& device = cpu);
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
 
-  /// Waits for the next batch. An error met while making it is thrown here.
+  /// Waits for the next batch to be made, not for its copy. An error met while making it is thrown here.
   Batch next();
 
  private:
   void work();
 
+  struct Made {
+    Batch batch;  // but for the samples
+    stein::detail::Transfer samples;
+  };
+
   Dataset data_;
   BatchCursor cursor_;  // of the worker alone once it runs
   std::size_t ahead_;
+  Device device_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Batch> queue_;  // guarded by mutex_, like error_ and stop_
+  std::deque<Made> queue_;  // guarded by mutex_, like error_ and stop_
   std::exception_ptr error_;
   bool stop_ = false;
   std::thread worker_;

@@ -27,14 +27,15 @@ Tensor draw_probes(ProbeLaw law, std::int64_t m, const Tensor& x, Generator& g) 
   const Shape shape = Shape{m} + x.shape();
   switch (law) {
     case ProbeLaw::gaussian:
-      return randn(shape, g, x.dtype());
+      return randn(shape, g, x.dtype(), x.device());
     case ProbeLaw::rademacher:
-      return rademacher(shape, g, x.dtype());
+      return rademacher(shape, g, x.dtype(), x.device());
     case ProbeLaw::sphere:
-      return reshape(std::sqrt(static_cast<double>(d)) * unit_sphere({m, b, d}, g, x.dtype()), shape);
+      return reshape(std::sqrt(static_cast<double>(d)) * unit_sphere({m, b, d}, g, x.dtype(), x.device()), shape);
     case ProbeLaw::orthogonal: {
       // Q of a Gaussian matrix; random signs make its columns uniform, whatever signs LAPACK gives them.
-      const Tensor q = qr(randn({b, d, m}, g, x.dtype())).first * rademacher({b, 1, m}, g, x.dtype());
+      const Tensor q =
+          qr(randn({b, d, m}, g, x.dtype(), x.device())).first * rademacher({b, 1, m}, g, x.dtype(), x.device());
       return reshape(std::sqrt(static_cast<double>(d)) * permute(q, {2, 0, 1}), shape);
     }
   }
@@ -99,7 +100,7 @@ Tensor xtrace(const Products& j, std::int64_t d, const TraceOptions& o) {
     q = basis;
     // Where J has rank below k (a last layer of zeros, dead units), R has no inverse; but then J's range lies in that of Q, and tr H is
     // the trace itself.
-    const Tensor pivots = abs(diagonal(r)), identity = eye(k, y.dtype()).expand(r.shape());
+    const Tensor pivots = abs(diagonal(r)), identity = eye(k, y.dtype(), y.device()).expand(r.shape());
     const double eps = y.dtype() == f32 ? 1e-6 : 1e-14;
     singular = amin(pivots, {-1}, true) <= eps * amax(pivots, {-1}, true);  // (B, 1)
     const Tensor safe = where(unsqueeze(singular, -1), identity, r);

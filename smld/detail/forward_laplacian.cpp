@@ -82,7 +82,7 @@ class Second {
       edges.push_back(e);
       first.push_back(k);
     }
-    const Tensor one = scalar(1, node_.outputs[0].dtype).expand(node_.outputs[0].shape);
+    const Tensor one = ones({}, node_.outputs[0].dtype, node_.outputs[0].device).expand(node_.outputs[0].shape);
     const bool record = is_recording();
     for (int k = 0; k < node_.inputs.size(); ++k) {
       const Tensor& j = in_[static_cast<std::size_t>(k)];
@@ -92,11 +92,12 @@ class Second {
         NoGrad on(false);
         const Tensor slope = node_.op->vjp(node_, {&one, 1}, 0, bit(k))[static_cast<std::size_t>(k)];
         if (!slope.defined() || !slope.requires_grad()) continue;
-        hessian = stein::detail::grad_edges({slope}, edges,
-                                            {.cotangents = {scalar(1, slope.dtype()).expand(slope.shape())},
-                                             .create_graph = record,
-                                             .retain_graph = true},
-                                            node_.id);
+        hessian =
+            stein::detail::grad_edges({slope}, edges,
+                                      {.cotangents = {ones({}, slope.dtype(), slope.device()).expand(slope.shape())},
+                                       .create_graph = record,
+                                       .retain_graph = true},
+                                      node_.id);
       }
       for (std::size_t l = 0; l < edges.size(); ++l)
         if (hessian[l].defined())

@@ -19,7 +19,7 @@ Tensor TracePlan::contract(const Tensor& x) const {
     const Tensor t = detail::contract(rings[i], orders[i], x.size(0));
     total = total.defined() ? total + t : t;
   }
-  return total.defined() ? total : zeros({x.size(0)}, x.dtype());
+  return total.defined() ? total : zeros({x.size(0)}, x.dtype(), x.device());
 }
 
 std::string TracePlan::explain() const {
@@ -44,7 +44,7 @@ std::optional<TracePlan> plan_trace(const Tensor& s, const Tensor& x, std::int64
   const auto chains = jacobian_chains(s, x, memory, why);
   if (!chains) return std::nullopt;
   for (const auto& c : *chains) {
-    p.rings.push_back(close(c, numel(x.shape()) / x.size(0), x.dtype()));
+    p.rings.push_back(close(c, numel(x.shape()) / x.size(0), x.dtype(), x.device()));
     p.orders.push_back(plan_ring(p.rings.back(), x.size(0), memory, order));
   }
   return p;

@@ -30,8 +30,9 @@ void check_samples_apart(const Tensor& s, const Tensor& x) {
   Generator g(0x7472616365);
   std::vector<double> alternating(static_cast<std::size_t>(b));
   for (std::size_t i = 1; i < alternating.size(); i += 2) alternating[i] = 1;
-  const Tensor odd = from_vector(alternating, Shape{b} + Dims::filled(x.rank() - 1, 1)).to(x.dtype()), even = 1 - odd;
-  const Tensor v = randn(x.shape(), g, x.dtype());
+  const Tensor odd = from_vector(alternating, Shape{b} + Dims::filled(x.rank() - 1, 1)).to(x.dtype()).to(x.device()),
+               even = 1 - odd;
+  const Tensor v = randn(x.shape(), g, x.dtype(), x.device());
   const Tensor back = grad(s, x, {.cotangents = {stack({v * odd, v * even}, 0)}, .retain_graph = true, .batched = 1});
   if (any(abs(stack({back[0] * even, back[1] * odd}, 0)) > 0).item<bool>())
     fail("trace", "a model that keeps the samples of the batch apart", "one whose results depend on other samples",
@@ -42,7 +43,7 @@ void check_samples_apart(const Tensor& s, const Tensor& x) {
 
 Tensor unit_vectors(const Tensor& x, std::int64_t first, std::int64_t count) {
   const Shape sample = x.shape().slice(1, x.rank());
-  const Tensor rows = narrow(eye(numel(sample), x.dtype()), 0, first, count);
+  const Tensor rows = narrow(eye(numel(sample), x.dtype(), x.device()), 0, first, count);
   return reshape(rows, Shape{count, 1} + sample).expand(Shape{count} + x.shape());
 }
 
@@ -95,7 +96,7 @@ Tensor trace_by_products(const Score& f, const Tensor& s, const Tensor& x, std::
     }
     total = total.defined() ? total + part : part;
   }
-  return total.defined() ? total : zeros({x.size(0)}, x.dtype());
+  return total.defined() ? total : zeros({x.size(0)}, x.dtype(), x.device());
 }
 
 }  // namespace stein::smld::detail

@@ -77,7 +77,7 @@ Tensor rows_of(const std::vector<Tensor>& m, const std::vector<Tensor>& d, int c
 
 }  // namespace
 
-Ring close(const Chain& chain, std::int64_t width, DType dtype) {
+Ring close(const Chain& chain, std::int64_t width, DType dtype, const Device& device) {
   Ring ring;
   ring.scale = chain.scale;
   Tensor diagonal;  // of the node that the next matrix starts from
@@ -91,7 +91,7 @@ Ring close(const Chain& chain, std::int64_t width, DType dtype) {
     diagonal = {};
   }
   if (ring.matrices.empty()) {
-    ring.matrices.push_back(eye(width, dtype));
+    ring.matrices.push_back(eye(width, dtype, device));
     ring.diagonals.push_back(diagonal);
   } else if (diagonal.defined()) {  // after the last matrix: the same node as the first
     Tensor& first = ring.diagonals.front();

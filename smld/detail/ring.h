@@ -20,7 +20,7 @@ struct Ring {
   std::int64_t width(int p) const { return matrices[static_cast<std::size_t>(p % size())].size(1); }
 };
 /// `width` is the number of values of a sample. A chain without matrices becomes a ring of one identity.
-Ring close(const Chain& chain, std::int64_t width, DType dtype);
+Ring close(const Chain& chain, std::int64_t width, DType dtype, const Device& device);
 
 /// How a ring is contracted: first the shared products across the nodes in `merged` (which have no diagonal), oldest first; then,
 /// when more than two nodes are left, from node `cut` around and back to it, `rows` of its entries at a time.

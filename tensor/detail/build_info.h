@@ -10,7 +10,7 @@ struct BuildInfo {
   const char* build_type;
   const char* simd_levels;  // those compiled in, separated by spaces
   const char* sanitizers;   // empty: none
-  bool png, jpeg, xsimd;
+  bool png, jpeg, xsimd, cuda;
 };
 const BuildInfo& build_info();
 

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "tensor/detail/host_device.h"
+
 #ifndef STEIN_UNIT
 #error "define STEIN_UNIT before including random_formula.h"
 #endif
@@ -18,8 +20,10 @@ struct PhiloxWords {
 
 /// Ten rounds of Philox 4x32: a bijection of the 128-bit counter, chosen by the 64-bit key.
 /// Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
-inline PhiloxWords philox4x32_10(PhiloxWords c, std::uint32_t k0, std::uint32_t k1) {
+STEIN_HOST_DEVICE inline PhiloxWords philox4x32_10(PhiloxWords c, std::uint32_t k0, std::uint32_t k1) {
+#if !defined(__CUDACC__)
 #pragma GCC unroll 10
+#endif
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c.w0, p1 = std::uint64_t{0xCD9E8D57u} * c.w2;
     c = {static_cast<std::uint32_t>(p1 >> 32) ^ c.w1 ^ k0, static_cast<std::uint32_t>(p1),
@@ -30,26 +34,26 @@ inline PhiloxWords philox4x32_10(PhiloxWords c, std::uint32_t k0, std::uint32_t 
   return c;
 }
 
-inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
-inline float root(float a) { return __builtin_sqrtf(a); }
-inline double root(double a) { return __builtin_sqrt(a); }
+STEIN_HOST_DEVICE inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+STEIN_HOST_DEVICE inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+STEIN_HOST_DEVICE inline float root(float a) { return __builtin_sqrtf(a); }
+STEIN_HOST_DEVICE inline double root(double a) { return __builtin_sqrt(a); }
 
 // Chebyshev fits (highest power first), computed with mpmath at 50 digits. With z the square of the argument:
 //   log((1 + s) / (1 - s)) = 2 s + s z log_tail(z),      |s| <= 0.2
 //   sin(pi/2 x) = x sine(z), cos(pi/2 x) = 1 + z cosine(z), |x| <= 0.5
-inline float log_tail(float z) {
+STEIN_HOST_DEVICE inline float log_tail(float z) {
   return fused(fused(0.29955604316021770f, z, 0.39979017714644556f), z, 0.66666713379064041f);
 }
-inline float sine(float z) {
+STEIN_HOST_DEVICE inline float sine(float z) {
   return fused(fused(fused(-0.0046021492128141759f, z, 0.079680217647755413f), z, -0.6459634776648118f), z,
                1.5707963219532367f);
 }
-inline float cosine(float z) {
+STEIN_HOST_DEVICE inline float cosine(float z) {
   return fused(fused(fused(0.00090673989840326651f, z, -0.020861528342199969f), z, 0.25366941035710850f), z,
                -1.2337005493742194f);
 }
-inline double log_tail(double z) {
+STEIN_HOST_DEVICE inline double log_tail(double z) {
   double p = fused(0.13604015707124077458, z, 0.13210360485132619827);
   p = fused(p, z, 0.15388834677801915069);
   p = fused(p, z, 0.18181738454723025579);
@@ -58,7 +62,7 @@ inline double log_tail(double z) {
   p = fused(p, z, 0.40000000000007800551);
   return fused(p, z, 0.66666666666666664228);
 }
-inline double sine(double z) {
+STEIN_HOST_DEVICE inline double sine(double z) {
   double p = fused(-6.6276249389924723622e-10, z, 5.6919278504896334155e-8);
   p = fused(p, z, -3.5988427171448577997e-6);
   p = fused(p, z, 0.0001604411847266723001);
@@ -67,7 +71,7 @@ inline double sine(double z) {
   p = fused(p, z, -0.64596409750624625222);
   return fused(p, z, 1.5707963267948966192);
 }
-inline double cosine(double z) {
+STEIN_HOST_DEVICE inline double cosine(double z) {
   double p = fused(-6.3293963449674235121e-9, z, 4.7106784055052271063e-7);
   p = fused(p, z, -0.000025202039028029176105);
   p = fused(p, z, 0.00091926027454684461873);
@@ -83,12 +87,12 @@ struct SplitF32 {
 struct SplitF64 {
   double m, k;
 };
-inline SplitF32 split(float u) {
+STEIN_HOST_DEVICE inline SplitF32 split(float u) {
   const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, u), anchor = 0x3F2AAAABu;  // 2/3
   const std::int32_t k = static_cast<std::int32_t>(bits - anchor) >> 23;
   return {__builtin_bit_cast(float, bits - (static_cast<std::uint32_t>(k) << 23)), static_cast<float>(k)};
 }
-inline SplitF64 split(double u) {
+STEIN_HOST_DEVICE inline SplitF64 split(double u) {
   // Only the upper half of the bits decides, so k fits 32 bits and the loop vectorises below AVX-512 too.
   const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, u);
   const std::uint32_t high = static_cast<std::uint32_t>(bits >> 32), anchor = 0x3FE55555u;  // 2/3
@@ -99,7 +103,7 @@ inline SplitF64 split(double u) {
 
 /// -log(u) for u in (0, 1); `v` = 1 - u, given separately because u near 1 has lost the low bits of v.
 template <class T>
-inline T minus_log(T u, T v) {
+STEIN_HOST_DEVICE inline T minus_log(T u, T v) {
   const auto [m, k] = split(u);
   const T f = k == T(0) ? -v : m - T(1);
   const T s = f / (T(2) + f), z = s * s;
@@ -110,7 +114,7 @@ inline T minus_log(T u, T v) {
 /// Box and Muller: two independent standard normals, r cos t and r sin t, with r^2 / 2 = -log(u) and t a uniform angle of
 /// (quadrant + x) quarter turns, x in [-1/2, 1/2).
 template <class T>
-inline void box_muller(T u, T v, std::uint32_t quadrant, T x, T* first, T* second) {
+STEIN_HOST_DEVICE inline void box_muller(T u, T v, std::uint32_t quadrant, T x, T* first, T* second) {
   const T z = x * x, r = root(T(2) * minus_log(u, v));
   const T s = x * sine(z), c = fused(z, cosine(z), T(1));
   const bool swap = (quadrant & 1) != 0;
@@ -121,14 +125,14 @@ inline void box_muller(T u, T v, std::uint32_t quadrant, T x, T* first, T* secon
 }
 
 /// Two normals from two words.
-inline void normals(const std::uint32_t* w, float* out) {
+STEIN_HOST_DEVICE inline void normals(const std::uint32_t* w, float* out) {
   const float u = fused(static_cast<float>(w[0]), 0x1p-32f, 0x1p-33f);
   const float v = fused(static_cast<float>(~w[0]), 0x1p-32f, 0x1p-33f);
   const float x = static_cast<float>(static_cast<std::int32_t>((w[1] << 2) | 2u)) * 0x1p-32f;
   box_muller(u, v, w[1] >> 30, x, out, out + 1);
 }
 /// Two normals from four words.
-inline void normals(const std::uint32_t* w, double* out) {
+STEIN_HOST_DEVICE inline void normals(const std::uint32_t* w, double* out) {
   const double u = fused(static_cast<double>(w[0]), 0x1p-32, fused(static_cast<double>(w[1]), 0x1p-64, 0x1p-65));
   const double v = fused(static_cast<double>(~w[0]), 0x1p-32, fused(static_cast<double>(~w[1]), 0x1p-64, 0x1p-65));
   const double x = fused(static_cast<double>(static_cast<std::int32_t>((w[2] << 2) | (w[3] >> 30))), 0x1p-32,
@@ -137,11 +141,11 @@ inline void normals(const std::uint32_t* w, double* out) {
 }
 
 /// In [0, 1), all multiples of 2^-24 equally likely; one word.
-inline float unit(const std::uint32_t* w, float) {
+STEIN_HOST_DEVICE inline float unit(const std::uint32_t* w, float) {
   return static_cast<float>(static_cast<std::int32_t>(w[0] >> 8)) * 0x1p-24f;
 }
 /// In [0, 1), all multiples of 2^-53 equally likely; two words.
-inline double unit(const std::uint32_t* w, double) {
+STEIN_HOST_DEVICE inline double unit(const std::uint32_t* w, double) {
   return fused(static_cast<double>(static_cast<std::int32_t>(w[0] >> 5)), 0x1p-27,
                static_cast<double>(static_cast<std::int32_t>(w[1] >> 6)) * 0x1p-53);
 }

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "tensor/detail/strided_device.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::detail {
@@ -41,8 +42,11 @@ void copy_typed(T* dst, const Strides& ds, const T* src, const Strides& ss, cons
 }  // namespace
 
 void copy_strided(void* dst, const Strides& ds, const void* src, const Strides& ss, const Shape& shape,
-                  std::size_t element_size) {
+                  std::size_t element_size, const Device& device) {
   if (numel(shape) == 0) return;
+  if (device.kind != Device::Kind::cpu)
+    return kernels::strided_copy(device)(
+        {static_cast<int>(element_size), numel(shape), Walk<2>(shape, {ds, ss}).map(), dst, src});
   if (element_size == 8)
     return copy_typed(static_cast<std::uint64_t*>(dst), ds, static_cast<const std::uint64_t*>(src), ss, shape);
   if (element_size == 4)

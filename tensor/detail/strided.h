@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "tensor/detail/index_map.h"
+#include "tensor/device.h"
 #include "tensor/shape.h"
 
 namespace stein::detail {
@@ -38,6 +40,18 @@ struct Walk {
     }
   }
 
+  /// The same for kernels of devices.
+  IndexMap<N> map() const {
+    static_assert(IndexMap<N>::kMaxRank == Dims::kMaxRank);
+    IndexMap<N> m;
+    m.rank = rank;
+    for (std::size_t a = 0; a < static_cast<std::size_t>(rank); ++a) {
+      m.size[a] = size[a];
+      for (std::size_t k = 0; k < N; ++k) m.stride[a][k] = stride[a][k];
+    }
+    return m;
+  }
+
   /// Calls f(count, offsets, strides) for every innermost run: `count` elements from `offsets`, `strides` apart.
   template <class F>
   void runs(F&& f) const {
@@ -61,8 +75,8 @@ struct Walk {
   }
 };
 
-/// dst[i] = src[i] over `shape` for elements of `element_size` bytes (1, 4 or 8).
+/// dst[i] = src[i] over `shape` for elements of `element_size` bytes (1, 4 or 8), both on `device`.
 void copy_strided(void* dst, const Strides& dst_strides, const void* src, const Strides& src_strides,
-                  const Shape& shape, std::size_t element_size);
+                  const Shape& shape, std::size_t element_size, const Device& device = cpu);
 
 }  // namespace stein::detail

@@ -266,6 +266,8 @@ TEST_CASE("from_pytorch.md: training, saving") {
   save_safetensors(path, net.state_dict());
   CHECK(equal(load_safetensors(path).at("0.weight"), net.state_dict().at("0.weight")));
   save_npy(path, x);
+  CHECK(device_count(Device::Kind::cuda) >= 0);
+  CHECK(x.to(parse_device("sim")).to(cpu).shape() == x.shape());
   CHECK(equal(load_npy(path), x));
   smld::BatchLoader loader(smld::GaussianMixture::named("ring").dataset("ring", 1000, 1).train, 64, 1);
   CHECK(loader.next().samples.shape() == Shape{64, 2});

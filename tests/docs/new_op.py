@@ -17,7 +17,7 @@ REFUSED = [
     (["zeros"], "'zeros' is taken: tensor/tensor.h: Tensor zeros("),
     (["f32"], "'f32' is taken: tensor/dtype.h"),
     (["detail"], "'detail' is taken: "),
-    (["unary"], "'unary' is taken: ops/detail/elementwise_host.h: struct Unary"),
+    (["unary"], "'unary' is taken: ops/detail/elementwise_functor.h: struct Unary : ElementwiseBase {"),
     (["Mish"], "'Mish' is no name for an op: lower-case letters"),
     (["mish__x"], "'mish__x' is no name for an op"),
     (["../mish"], "'../mish' is no name for an op"),

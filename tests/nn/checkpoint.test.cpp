@@ -25,12 +25,17 @@ struct Net : nn::Module {
 
 /// A run: every draw comes from its generator.
 struct Run {
-  explicit Run(std::uint64_t seed) : generator(seed), net(generator), adam(net, {.lr = 0.02}), ema(net, 0.9, true) {}
+  explicit Run(std::uint64_t seed, const Device& device = cpu)
+      : generator(seed), net(moved(Net(generator), device)), adam(net, {.lr = 0.02}), ema(net, 0.9, true) {}
+  static Net moved(Net net, const Device& device) {
+    net.to(device);
+    return net;
+  }
 
   void train(int updates) {
     for (int i = 0; i < updates; ++i, ++step) {
       adam.set_lr_factor(schedule(step));
-      const Tensor x = randn({16, 3}, generator);
+      const Tensor x = randn({16, 3}, generator).to(net.first.weight.device());
       const Tensor difference = net(x) - x["..., :2"];
       Tensors g = grad({mean(difference * difference)}, net.parameters());
       nn::clip_grad_norm_(g, 0.5);
@@ -144,6 +149,22 @@ TEST_CASE("checkpoint: what was captured stays as it was, and is restored in mem
   CHECK(same_bits(a.weights, b.weights));
   CHECK(same_bits(a.optimizer, b.optimizer));
   CHECK(same_bits(a.ema, b.ema));
+}
+
+TEST_CASE("checkpoint: a run goes on on another device, sim, and back") {
+  Run a(1), b(1), there(2, simulated), back(3);
+  a.train(12);
+  b.train(4);
+  there.resume(b.checkpoint());
+  there.train(4);
+  CHECK(there.net.first.weight.device() == simulated);
+  TempDir dir;
+  nn::CheckpointDir(dir / "run").save(there.checkpoint());
+  back.resume(nn::load_checkpoint(nn::checkpoint_path(dir / "run", 8)));
+  back.train(4);
+  CHECK(allclose(back.net.first.weight.detach(), a.net.first.weight.detach(), 1e-4, 1e-5));
+  for (const auto& [name, average] : a.ema.averages())
+    CHECK(allclose(back.ema.averages().at(name), average, 1e-4, 1e-5));
 }
 
 TEST_CASE("checkpoint: ema.safetensors holds weights and nothing else") {

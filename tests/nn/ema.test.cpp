@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "nn/linear.h"
+#include "nn/optim.h"
 #include "tests/nn/support.h"
 
 using namespace stein;
@@ -37,6 +38,37 @@ TEST_CASE("ema: averages by the formula, with and without warm-up") {
     }
     CHECK(ema.updates() == 6);
   }
+}
+
+TEST_CASE("ema: one pass with the optimiser has the bits of two", "[optim]") {
+  for (const auto& device : {cpu, simulated})
+    for (const bool adam : {true, false}) {
+      nn::Linear one(90, 101), two(90, 101);  // no multiples of what a thread of a device takes at once
+      two.load_state_dict(one.state_dict());
+      one.to(device), two.to(device);
+      const auto optimiser = [&](const nn::Linear& layer) -> std::unique_ptr<nn::Optimizer> {
+        if (adam) return std::make_unique<nn::AdamW>(layer);
+        return std::make_unique<nn::SGD>(layer, nn::SGDOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true});
+      };
+      const auto a = optimiser(one), b = optimiser(two);
+      nn::Ema ea(one, 0.9, true), eb(two, 0.9, true);
+      Generator g(3);
+      for (int step = 0; step < 3; ++step) {
+        // The second step has no gradient for the bias, whose average goes on all the same.
+        const Tensors gradients{randn({101, 90}, g).to(device), step == 1 ? Tensor() : randn({101}, g).to(device)};
+        a->step(gradients, ea);
+        b->step(gradients);
+        eb.update();
+        CHECK(equal(one.weight.detach().to(cpu), two.weight.detach().to(cpu)));
+        CHECK(equal(one.bias.detach().to(cpu), two.bias.detach().to(cpu)));
+        for (const auto& [name, average] : ea.averages()) CHECK(equal(average.to(cpu), eb.averages().at(name).to(cpu)));
+      }
+      CHECK(ea.updates() == 3);
+      const auto swapped = ea.swapped();
+      CHECK(error_of([&] {
+              a->step({ones({101, 90}).to(device), Tensor()}, ea);
+            }).find("outside a swap") != std::string::npos);
+    }
 }
 
 TEST_CASE("ema: swapped in for sampling and back out, its state saved and loaded") {

@@ -7,6 +7,8 @@
 
 #include "nn/linear.h"
 #include "nn/schedule.h"
+#include "ops/ops.h"
+#include "tensor/detail/device_memory.h"
 #include "tensor/simd.h"
 #include "tensor/thread_pool.h"
 #include "tests/nn/support.h"
@@ -204,4 +206,29 @@ TEST_CASE("optim: clipping by norm is PyTorch's, and spares shared gradients and
   b.set_grad(full({1}, NAN));
   CHECK(std::isnan(nn::clip_grad_norm_(layer, 0.1)));
   CHECK(w.grad().item() == Approx(1 / std::sqrt(2.0)).epsilon(1e-5));
+}
+
+TEST_CASE("optim: clipping on sim is the cpu's, with one wait for many gradients of one dtype", "[sim]") {
+  const auto gradients = [](const Device& device, bool mixed) {
+    Generator g(4);
+    Tensors r;
+    for (int i = 0; i < 1500; ++i)
+      r.push_back(randn({i % 3}, g).to(device));  // more than a launch takes, some of them empty
+    r.push_back(randn({2, 3, 40, 50}, g).channels_last().to(device));
+    r.push_back(transpose(randn({9, 7}, g)).to(device));
+    r.push_back(Tensor{});
+    if (mixed) r.push_back(randn({5000}, g, f64).to(device));
+    return r;
+  };
+  for (const bool mixed : {false, true}) {
+    Tensors here = gradients(cpu, mixed), there = gradients(simulated, mixed);
+    const auto before = detail::device_synchronisations();
+    const double norm = nn::clip_grad_norm_(there, 2);
+    CHECK(detail::device_synchronisations() - before == (mixed ? 2 : 1));
+    CHECK(norm == Approx(nn::clip_grad_norm_(here, 2)).epsilon(1e-12));
+    for (std::size_t i = 0; i < here.size(); ++i)
+      if (here[i].defined() && !allclose(there[i].to(cpu), here[i], 1e-6, 1e-7)) FAIL(i);
+  }
+  Tensors bad{full({3}, NAN, f32, simulated)};
+  CHECK(std::isnan(nn::clip_grad_norm_(bad, 1)));
 }

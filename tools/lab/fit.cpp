@@ -48,8 +48,8 @@ Fitted fit(const Lab& lab, const std::string& label, const nn::Module& net, cons
     if (!std::isfinite(v)) fail("lab", "a finite loss in " + label, std::to_string(v));
     running += (v - running) / static_cast<double>(std::min<std::int64_t>(step + 1, 100));
     adam.set_lr_factor(schedule(step));
-    adam.step(grad(Tensors{value}, parameters));
-    if (ema) ema->update();
+    const Tensors gradients = grad(Tensors{value}, parameters);
+    ema ? adam.step(gradients, *ema) : adam.step(gradients);
     times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     if (step >= o.steps - last) result.loss += v / static_cast<double>(last);
     watch(step + 1);

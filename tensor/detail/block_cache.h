@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Blocks of memory that are kept by size when they are given back: what is common to the allocators of the host's memory, the
+// devices' and pinned memory.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tensor/storage.h"
+
+namespace stein::detail {
+
+inline constexpr std::int64_t kBlockAlign = 64;
+inline constexpr int kBlockClasses = 256;
+inline constexpr int kSmallClasses = 16;  // up to 1 KiB in steps of 64 bytes
+
+/// Size classes: multiples of 64 up to 1 KiB, then four steps per doubling (at most 25% is wasted).
+int class_of(std::int64_t bytes);
+/// The bytes of a class's blocks.
+std::int64_t bytes_of(int cls);
+
+/// Blocks of one memory. All calls may come from any thread.
+class BlockCache {
+ public:
+  /// `where`: " on sim", for the message when memory runs out.
+  explicit BlockCache(std::string where) : where_(std::move(where)) {}
+  virtual ~BlockCache() = default;
+  BlockCache(const BlockCache&) = delete;
+
+  /// A block for `bytes` bytes, uninitialised. Where none is left the cache goes back to where it came from first; throws Error when
+  /// that does not help, and all that was there before is still usable.
+  void* allocate(std::int64_t bytes);
+  void free(void* block, std::int64_t bytes);  ///< what allocate(bytes) returned
+
+  MemoryStats stats() const;
+  void reset_peak();
+  void set_limit(std::int64_t bytes) { limit_ = bytes; }
+  /// Gives the cached blocks back to where they came from.
+  virtual void empty();
+
+ protected:
+  virtual void* obtain(std::int64_t bytes) = 0;  // a new block, null when there is none left
+  virtual void release(void* block, std::int64_t bytes) = 0;
+  virtual std::string hint() const { return ""; }  // said when memory runs out
+
+  virtual void* take(int cls);  // a free block or a new one; null when the source or the limit has none left
+  virtual void put(int cls, void* block);
+
+ private:
+  void trim(
+      std::int64_t target);  // releases free blocks, large ones first, until `target` bytes are held; needs the mutex
+  [[noreturn]] void out_of_memory(std::int64_t bytes) const;
+
+  const std::string where_;
+  std::mutex mutex_;
+  std::array<std::vector<void*>, kBlockClasses> free_;
+  std::atomic<std::int64_t> live_{0}, peak_{0}, held_{0} /* live + cached */, blocks_{0}, limit_{INT64_MAX};
+  std::atomic<std::int64_t> earlier_peak_{0};  // the largest before a reset
+};
+
+}  // namespace stein::detail

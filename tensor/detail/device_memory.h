@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// The memory of a device other than the cpu, as tensors use it: blocks from a cache, copies by way of pinned memory.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <span>
+
+#include "tensor/detail/block_cache.h"
+#include "tensor/detail/device_driver.h"
+#include "tensor/device.h"
+
+namespace stein::detail {
+
+/// Blocks, counted and kept for the next request without a word to the device. Whoever takes a block uses it in the stream `compute`,
+/// and thereby after those who had it before; use in the other stream needs events on both sides (transfer.h).
+class DeviceBlocks final : public BlockCache {
+ public:
+  DeviceBlocks(DeviceDriver& driver, const Device& device);
+
+ protected:
+  void* obtain(std::int64_t bytes) override;
+  void release(void* block, std::int64_t bytes) override;
+  std::string hint() const override;
+
+ private:
+  DeviceDriver& driver_;
+};
+
+/// Pinned memory of the host's through which uploads go. A piece of it is used again when its copy is over.
+class PinnedBlocks final : public BlockCache {
+ public:
+  PinnedBlocks(DeviceDriver& driver, const Device& device);
+  /// Copies into pinned memory at once and from there when the stream comes to it. Waits only while more than 256 MiB are on their
+  /// way.
+  void upload(void* to, const void* from, std::int64_t bytes, DeviceStream stream);
+
+ protected:
+  void* obtain(std::int64_t bytes) override;
+  void release(void* block, std::int64_t bytes) override;
+
+ private:
+  struct OnItsWay {
+    void* block;
+    std::int64_t bytes;
+    EventRef copied;
+  };
+  void collect(
+      std::int64_t room);  // the blocks that were copied, waiting until `room` more bytes may go; needs in_order_
+
+  DeviceDriver& driver_;
+  std::mutex in_order_;
+  std::deque<OnItsWay> on_their_way_[2];  // of each stream, oldest first
+  std::int64_t bytes_ = 0;                // of both
+};
+
+/// Bytes on their way to the host.
+struct Download {
+  void* to;
+  const void* from;
+  std::int64_t bytes;
+};
+
+/// The memory of one device.
+class DeviceMemory {
+ public:
+  DeviceMemory(DeviceDriver& driver, const Device& device);
+
+  /// Uninitialised, aligned to 256 bytes. Throws Error when memory runs out.
+  void* allocate(std::int64_t bytes);
+  void free(void* address, std::int64_t bytes);  ///< what allocate(bytes) returned
+  /// Returns when `from` is free again, which is before the bytes are there.
+  void upload(void* to, const void* from, std::int64_t bytes, DeviceStream stream = DeviceStream::compute);
+  /// Returns when the bytes are there: one wait for all of them.
+  void download(std::span<const Download> pieces);
+  EventRef record(DeviceStream stream) { return driver_.record(stream); }
+  void wait(DeviceStream stream, const EventRef& event) { driver_.wait(stream, *event); }  ///< the stream, not the host
+
+  BlockCache& blocks() { return blocks_; }
+
+ private:
+  DeviceDriver& driver_;
+  DeviceBlocks blocks_;
+  PinnedBlocks pinned_;
+};
+
+/// That of a device. Throws Error for the cpu, and for a device this build does not have.
+DeviceMemory& device_memory(const Device& device);
+
+/// How often the host has waited for a device: downloads, and memory that had to be given back or waited for. What a GPU
+/// could have computed meanwhile is lost, so a train step has as few as it can.
+std::int64_t device_synchronisations();
+
+}  // namespace stein::detail
