@@ -13,7 +13,8 @@ constexpr const char* kJson = "print one JSON object a line";
 }  // namespace
 
 void add_bench(CLI::App& app, const OnCommand& on) {
-  auto* bench = app.add_subcommand("bench", "Time training and sampling steps, traces, ops and convolutions");
+  auto* bench =
+      app.add_subcommand("bench", "Time training and sampling steps, traces, ops and convolutions; or predict a GPU's");
   bench->require_subcommand(1);
   const auto integer = [](CLI::App* c, const char* name, std::int64_t& value, const char* text) {
     return c->add_option(name, value, text)->check(count);
@@ -22,18 +23,26 @@ void add_bench(CLI::App& app, const OnCommand& on) {
     integer(c, "--threads", value, "threads (default: STEIN_THREADS, or all cores)")->default_str("");
   };
 
+  const auto device = [](CLI::App* c, std::string& value) {
+    c->add_option("--device", value, "cpu, sim, cuda or cuda:K");
+  };
+  const auto add_shape = [&](CLI::App* c, bench::NcsnArgs& args) {
+    integer(c, "--ngf", args.ngf, "base number of feature maps");
+    integer(c, "--batch", args.batch, "images a step");
+    integer(c, "--size", args.size, "side of the images, even");
+    integer(c, "--channels", args.channels, "channels of the images");
+    integer(c, "--levels", args.levels, "noise levels");
+    threads(c, args.threads);
+    c->add_flag("--json", args.json, kJson);
+  };
+
   const auto add_ncsn = [&](const char* name, const char* text) {
     auto* c = bench->add_subcommand(name, text);
     auto args = std::make_shared<bench::NcsnArgs>();
     args->what = name;
-    integer(c, "--ngf", args->ngf, "base number of feature maps");
-    integer(c, "--batch", args->batch, "images a step");
-    integer(c, "--size", args->size, "side of the images, even");
-    integer(c, "--channels", args->channels, "channels of the images");
-    integer(c, "--levels", args->levels, "noise levels");
+    add_shape(c, *args);
     integer(c, "--steps", args->steps, "steps that are timed, after two that are not");
-    threads(c, args->threads);
-    c->add_flag("--json", args->json, kJson);
+    device(c, args->device);
     on(c, [args] { return bench::ncsn(*args); });
   };
   add_ncsn("train", "A training step of NCSN: denoising loss, gradients, Adam");
@@ -60,6 +69,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   c = bench->add_subcommand("ops", "Time per op of a chain of small ops, one thread: what the engine itself costs");
   auto ops = std::make_shared<bench::OpsArgs>();
   integer(c, "--steps", ops->steps, "runs of the chain");
+  device(c, ops->device);
   c->add_flag("--json", ops->json, kJson);
   on(c, [ops] { return bench::ops(*ops); });
 
@@ -79,6 +89,28 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   c->add_flag("--accuracy", conv->accuracy, "errors against f64 instead of times");
   c->add_flag("--json", conv->json, kJson);
   on(c, [conv] { return conv->accuracy ? bench::conv_accuracy(*conv) : bench::conv(*conv); });
+
+  c = bench->add_subcommand("peaks",
+                            "What a device reaches: bytes and FLOPs a second of an addition, a product, a convolution");
+  auto peaks = std::make_shared<bench::PeaksArgs>();
+  device(c, peaks->device);
+  integer(c, "--mb", peaks->mb, "megabytes of each operand of the addition");
+  integer(c, "--matrix", peaks->matrix, "side of the matrices");
+  integer(c, "--batch", peaks->batch, "images of the convolution");
+  integer(c, "--channels", peaks->channels, "channels of its images and results");
+  integer(c, "--size", peaks->size, "side of its images");
+  integer(c, "--steps", peaks->steps, "times that are taken, after one that is not");
+  c->add_flag("--json", peaks->json, kJson);
+  on(c, [peaks] { return bench::peaks(*peaks); });
+
+  c = bench->add_subcommand("roofline",
+                            "On paper: a training step of NCSN against a GPU's published peaks, and what bounds it");
+  auto roofline = std::make_shared<bench::RooflineArgs>();
+  c->add_option("--gpu", roofline->gpu, "a100, h100, h200 or b200");
+  add_shape(c, roofline->step);
+  c->add_flag("--tf32", roofline->tf32, "convolutions and products of matrices by tensor cores, in TF32");
+  c->add_option("--launch-us", roofline->launch_us, "microseconds that a launch takes at least")->check(not_negative);
+  on(c, [roofline] { return bench::roofline(*roofline); });
 }
 
 }  // namespace stein::tools

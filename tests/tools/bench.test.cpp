@@ -114,9 +114,9 @@ TEST_CASE("stein bench refuses what it does not know") {
   TempDir dir;
   const auto none = run(dir, {"bench", "flops"});
   CHECK(none.code == 2);
-  CHECK(none.err == "stein: no command flops; one of train, sample, ssm, trace, ops, conv\n");
+  CHECK(none.err == "stein: no command flops; one of train, sample, ssm, trace, ops, conv, peaks, roofline\n");
   CHECK(run(dir, {"bench", "trian"}).err ==
-        "stein: no command trian; one of train, sample, ssm, trace, ops, conv; did you mean train?\n");
+        "stein: no command trian; one of train, sample, ssm, trace, ops, conv, peaks, roofline; did you mean train?\n");
   CHECK(run(dir, {"bench"}).code == 2);
   CHECK(run(dir, {"bench", "train", "--dim", "3"}).code == 2);
   CHECK(run(dir, {"bench", "train", "--ngf", "0"}).code == 2);

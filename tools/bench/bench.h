@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,11 +13,22 @@ namespace stein::tools::bench {
 
 /// One training step by the multi-level denoising ("train") or sliced ("ssm") loss, or one Langevin step ("sample"), of NCSN.
 struct NcsnArgs {
-  std::string what;
+  std::string what, device = "cpu";
   std::int64_t ngf = 64, batch = 16, size = 28, channels = 1, levels = 10, steps = 6, threads = 0;
   bool json = false;
 };
 int ncsn(const NcsnArgs& args);
+/// That step, on a network made for it. When it returns its device has finished.
+std::function<void()> ncsn_step(const NcsnArgs& args);
+
+/// A training step of NCSN on paper: what its kernels move and compute against the published peaks of a GPU.
+struct RooflineArgs {
+  NcsnArgs step{.what = "train"};  // json, too
+  std::string gpu = "h100";
+  double launch_us = 2;
+  bool tf32 = false;
+};
+int roofline(const RooflineArgs& args);
 
 /// One training step of implicit score matching, mean(1/2 |s|^2 + tr ds/dx), for a softplus MLP, by method; and of denoising.
 struct TraceArgs {
@@ -30,6 +42,7 @@ int trace(const TraceArgs& args);
 
 /// What the engine itself costs: time per op of a chain of tanh(y * x) on 16 floats, one thread.
 struct OpsArgs {
+  std::string device = "cpu";
   std::int64_t steps = 500;
   bool json = false;
 };
@@ -44,6 +57,14 @@ struct ConvArgs {
 int conv(const ConvArgs& args);
 /// Errors of both algorithms against f64, instead of times.
 int conv_accuracy(const ConvArgs& args);
+
+/// What a device reaches in f32: bytes a second of an addition, FLOP/s of a product of matrices and of a convolution as in NCSN.
+struct PeaksArgs {
+  std::string device = "cpu";
+  std::int64_t mb = 256 /* of an operand */, matrix = 4096, batch = 16, channels = 64, size = 28, steps = 20;
+  bool json = false;
+};
+int peaks(const PeaksArgs& args);
 
 // ---- measuring ----
 

@@ -2,6 +2,7 @@
 // Times NCSN as peers/bench_ncsn_torch.py and peers/bench_ssm_torch.py do.
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "stein/stein.h"
@@ -10,28 +11,56 @@
 
 namespace stein::tools::bench {
 
-int ncsn(const NcsnArgs& args) {
-  const int threads = use_threads(args.threads);
-  const bool sample = args.what == "sample", sliced = args.what == "ssm";
-  Generator g(0);
-  const nn::NCSN net({.channels = args.channels, .ngf = args.ngf, .levels = args.levels}, g);
-  nn::Adam adam(net, {.lr = 1e-3});
-  const Tensor ladder = smld::geometric_ladder(1, 0.01, args.levels);
-  const smld::LevelScore score = [&](const Tensor& x, const Tensor& y) { return net(x, y); };
-  Tensor x = uniform({args.batch, args.channels, args.size, args.size}, g);
+namespace {
 
-  const auto step = [&] {
-    if (sample) {
-      NoGrad guard;
-      x = x + 1e-5 * score(x, zeros({args.batch}, i64)) + 4e-3 * randn_like(x, g);
-      return;
-    }
-    const Tensor level = integers(0, args.levels, {args.batch}, g), z = randn_like(x, g);
-    const Tensor loss = sliced ? smld::ncsn_ssm_vr_loss(score, x, level, z, rademacher(x.shape(), g), ladder)
-                               : smld::ncsn_loss(score, x, level, z, ladder);
+struct Step {
+  NcsnArgs args;
+  Device device;
+  Generator g{0};
+  nn::NCSN net;
+  nn::Adam adam;
+  Tensor ladder, x;
+
+  explicit Step(const NcsnArgs& a)
+      : args(a),
+        device(parse_device(a.device)),
+        net(on_device({.channels = a.channels, .ngf = a.ngf, .levels = a.levels})),
+        adam(net, {.lr = 1e-3}),
+        ladder(smld::geometric_ladder(1, 0.01, a.levels).to(device)),
+        x(uniform({a.batch, a.channels, a.size, a.size}, g, 0, 1, f32, device)) {}
+
+  nn::NCSN on_device(const nn::NCSNOptions& options) {
+    nn::NCSN made(options, g);
+    made.to(device);
+    return made;
+  }
+  void sample() {
+    NoGrad guard;
+    x = x + 1e-5 * net(x, zeros({args.batch}, i64, device)) + 4e-3 * randn_like(x, g);
+    x.to(cpu);  // the device has finished
+  }
+  void train() {
+    const smld::LevelScore score = [&](const Tensor& at, const Tensor& y) { return net(at, y); };
+    const Tensor level = integers(0, args.levels, {args.batch}, g).to(device), z = randn_like(x, g);
+    const Tensor loss = args.what == "ssm"
+                            ? smld::ncsn_ssm_vr_loss(score, x, level, z, rademacher(x.shape(), g, f32, device), ladder)
+                            : smld::ncsn_loss(score, x, level, z, ladder);
     adam.step(grad({loss}, net.parameters()));
     loss.item();
-  };
+    if (device != cpu) net.parameters().back().to(cpu);  // the optimizer, which comes after the loss, has finished
+  }
+};
+
+}  // namespace
+
+std::function<void()> ncsn_step(const NcsnArgs& args) {
+  const auto step = std::make_shared<Step>(args);
+  return [step] { step->args.what == "sample" ? step->sample() : step->train(); };
+}
+
+int ncsn(const NcsnArgs& args) {
+  const int threads = use_threads(args.threads);
+  const auto step = ncsn_step(args);
   step();
   const double first = seconds_since_start();
   step();
@@ -43,26 +72,30 @@ int ncsn(const NcsnArgs& args) {
   }
   const Times t = summary(times);
   if (args.json) {
-    const nlohmann::ordered_json j{{"what", args.what},
-                                   {"mode", "stein"},
-                                   {"ngf", args.ngf},
-                                   {"batch", args.batch},
-                                   {"size", args.size},
-                                   {"channels", args.channels},
-                                   {"threads", threads},
-                                   {"seconds_min", t.min},
-                                   {"seconds_median", t.median},
-                                   {"seconds_to_first_step", first},
-                                   {"peak_rss_mb", peak_rss_mb()},
-                                   {"peak_tensor_mb", static_cast<double>(memory_stats().peak_bytes) / (1 << 20)}};
+    const nlohmann::ordered_json j{
+        {"what", args.what},
+        {"mode", "stein"},
+        {"ngf", args.ngf},
+        {"batch", args.batch},
+        {"size", args.size},
+        {"channels", args.channels},
+        {"device", args.device},
+        {"threads", threads},
+        {"seconds_min", t.min},
+        {"seconds_median", t.median},
+        {"seconds_to_first_step", first},
+        {"peak_rss_mb", peak_rss_mb()},
+        {"peak_tensor_mb", static_cast<double>(memory_stats(parse_device(args.device)).peak_bytes) / (1 << 20)}};
     fmt::print("{}\n", j.dump());
     return 0;
   }
-  fmt::print("NCSN {} step, ngf {}, batch {}, {}x{}x{}, threads {}, SIMD {}\n",
-             sample   ? "Langevin"
-             : sliced ? "training (SSM-VR)"
-                      : "training",
-             args.ngf, args.batch, args.size, args.size, args.channels, threads, name_of(simd_level()));
+  const bool on_cpu = args.device == "cpu";
+  fmt::print("NCSN {} step, ngf {}, batch {}, {}x{}x{}, {}\n",
+             args.what == "sample" ? "Langevin"
+             : args.what == "ssm"  ? "training (SSM-VR)"
+                                   : "training",
+             args.ngf, args.batch, args.size, args.size, args.channels,
+             on_cpu ? fmt::format("threads {}, SIMD {}", threads, name_of(simd_level())) : args.device);
   fmt::print("  a step       {} (median of {}; minimum {})\n", readable(t.median), args.steps, readable(t.min));
   fmt::print("  first step   ended {} after the start of the program\n", readable(first));
   fmt::print("  peak memory  {:.0f} MB\n", peak_rss_mb());
