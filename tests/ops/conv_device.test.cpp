@@ -22,7 +22,9 @@ TEST_CASE("the direct convolution on " STEIN_TEST_DEVICE " has the cpu's values 
                         {8, 8, {.padding = 2, .dilation = 2, .groups = 8}},
                         {33, 2, {}},
                         {16, 4, {.stride = 2, .padding = 1, .dilation = 2, .groups = 2}}};
-  for (const auto& [channels, results, o] : cases) {
+  for (const auto& each : cases) {
+    const auto channels = each.channels, results = each.results;
+    const auto& o = each.options;
     INFO(channels << " channels, " << o.groups << " groups, stride " << o.stride << ", dilation " << o.dilation);
     const Tensor x = randn({2, channels, 9, 7}, generator, f64).channels_last(),
                  w = randn({results, channels / o.groups, 3, 3}, generator, f64);
