@@ -7,10 +7,6 @@ namespace {
 
 using kernels::SquaresArgs;
 
-struct Plus {
-  STEIN_KERNEL double operator()(double a, double b) const { return a + b; }
-};
-
 // In f64 whatever the elements are, as on the cpu.
 template <class T>
 struct SumSquares {

@@ -10,9 +10,7 @@
 //       View<float> out;
 //       std::int64_t n;
 //       STEIN_KERNEL void operator()(Block& block) const {
-//         block.threads([&](int t) {
-//           for (auto i = block.first(t); i < n; i += block.step()) out[i] = 2 * in[i];
-//         });
+//         each_element(block, n, [&](std::int64_t i) { out[i] = 2 * in[i]; });
 //       }
 //     };
 //     void twice(const float* in, float* out, std::int64_t n) { launch(Twice{in, out, n}, threads_for(n)); }
@@ -35,7 +33,7 @@ struct Grid {
   std::int64_t blocks;
   int threads;
 };
-/// Enough threads for n elements, each in a loop from block.first(t) in steps of block.step().
+/// Enough threads for n elements, each in a loop from block.first(t) in steps of block.step(), as each_element has them.
 inline Grid threads_for(std::int64_t n, int threads = 256) {
   return {std::min<std::int64_t>((n + threads - 1) / threads, 4096), threads};
 }
@@ -64,6 +62,13 @@ inline bool aligned_for_packs(std::initializer_list<const void*> addresses) {
 
 namespace stein::STEIN_UNIT {
 
+/// f(i) for every i below n, by all threads of the launch together.
+template <class F>
+STEIN_KERNEL void each_element(Block& block, std::int64_t n, const F& f) {
+  block.threads([&](int t) {
+    for (auto i = block.first(t); i < n; i += block.step()) f(i);
+  });
+}
 /// One thread's part of n elements: f(std::integral_constant<int, count>, i) for packs first, first + step, ... of the `packs` there are
 /// of kCount elements each, then for the elements that they leave, one by one.
 template <int kCount, class F>
@@ -73,6 +78,20 @@ STEIN_KERNEL void each_pack(std::int64_t first, std::int64_t step, std::int64_t 
 }
 /// Enough threads for that, in steps of block.step().
 inline Grid threads_for_packs(std::int64_t n, std::int64_t packs) { return threads_for(packs ? packs : n); }
+
+/// a + b: for combine, and what is like it.
+struct Plus {
+  template <class T>
+  STEIN_KERNEL T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+
+/// f(0.0) or f(0.f): kernels for f64 or f32.
+template <class F>
+void by_floating(bool f64, const F& f) {
+  f64 ? f(double{}) : f(float{});
+}
 
 /// values[t] of all threads combined by op, the same in every thread: in warps by shuffles, then over the warps. The order of
 /// the combinations is that of a tree, and the same on every device.

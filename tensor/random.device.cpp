@@ -10,6 +10,12 @@ namespace {
 
 using kernels::Law;
 
+STEIN_KERNEL auto words_at(std::uint64_t seed, std::uint64_t position) {
+  return kernels::STEIN_UNIT::philox4x32_10(
+      {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32), 0u, 0u},
+      static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
+}
+
 // A thread for each block of four words: four elements, two of f64.
 template <class T>
 struct Draw {
@@ -22,26 +28,21 @@ struct Draw {
   T a, b, last;  // last: the last number below b
 
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i * kElements < n; i += block.step()) {
-        const auto position = first + static_cast<std::uint64_t>(i);
-        const auto r = kernels::STEIN_UNIT::philox4x32_10(
-            {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32), 0u, 0u},
-            static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
-        const std::uint32_t w[] = {r.w0, r.w1, r.w2, r.w3};
-        T x[4];
-        if (law == Law::normal) {
-          for (int k = 0; k < kElements; k += 2) kernels::STEIN_UNIT::normals(w + k * kStep, x + k);
-          for (int k = 0; k < kElements; ++k) x[k] = kernels::STEIN_UNIT::fused(x[k], b, a);
-        } else {
-          for (int k = 0; k < kElements; ++k) {
-            x[k] = kernels::STEIN_UNIT::fused(kernels::STEIN_UNIT::unit(w + k * kStep, T()), b - a, a);
-            if (x[k] > last) x[k] = last;
-          }
+    each_element(block, (n + kElements - 1) / kElements, [&](std::int64_t i) {
+      const auto r = words_at(seed, first + static_cast<std::uint64_t>(i));
+      const std::uint32_t w[] = {r.w0, r.w1, r.w2, r.w3};
+      T x[4];
+      if (law == Law::normal) {
+        for (int k = 0; k < kElements; k += 2) kernels::STEIN_UNIT::normals(w + k * kStep, x + k);
+        for (int k = 0; k < kElements; ++k) x[k] = kernels::STEIN_UNIT::fused(x[k], b, a);
+      } else {
+        for (int k = 0; k < kElements; ++k) {
+          x[k] = kernels::STEIN_UNIT::fused(kernels::STEIN_UNIT::unit(w + k * kStep, T()), b - a, a);
+          if (x[k] > last) x[k] = last;
         }
-        for (int k = 0; k < kElements; ++k)
-          if (i * kElements + k < n) out[i * kElements + k] = x[k];
       }
+      for (int k = 0; k < kElements; ++k)
+        if (i * kElements + k < n) out[i * kElements + k] = x[k];
     });
   }
 };
@@ -54,16 +55,11 @@ struct Sign {
   std::uint64_t seed, first;
   std::int64_t n;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i * 4 < n; i += block.step()) {
-        const auto position = first + static_cast<std::uint64_t>(i);
-        const auto r = kernels::STEIN_UNIT::philox4x32_10(
-            {static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32), 0u, 0u},
-            static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
-        const std::uint32_t w[] = {r.w0, r.w1, r.w2, r.w3};
-        for (int k = 0; k < 4; ++k)
-          if (i * 4 + k < n) out[i * 4 + k] = static_cast<T>(1 - 2 * static_cast<std::int32_t>(w[k] >> 31));
-      }
+    each_element(block, (n + 3) / 4, [&](std::int64_t i) {
+      const auto r = words_at(seed, first + static_cast<std::uint64_t>(i));
+      const std::uint32_t w[] = {r.w0, r.w1, r.w2, r.w3};
+      for (int k = 0; k < 4; ++k)
+        if (i * 4 + k < n) out[i * 4 + k] = static_cast<T>(1 - 2 * static_cast<std::int32_t>(w[k] >> 31));
     });
   }
 };

@@ -13,11 +13,9 @@ struct StridedCopy {
   detail::IndexMap<2> map;
   std::int64_t n;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < n; i += block.step()) {
-        const auto o = map(i);
-        to[o.at[0]] = from[o.at[1]];
-      }
+    each_element(block, n, [&](std::int64_t i) {
+      const auto o = map(i);
+      to[o.at[0]] = from[o.at[1]];
     });
   }
 };
@@ -46,9 +44,7 @@ struct StridedFill {
   detail::IndexMap<1> map;
   std::int64_t n;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < n; i += block.step()) to[map(i).at[0]] = value;
-    });
+    each_element(block, n, [&](std::int64_t i) { to[map(i).at[0]] = value; });
   }
 };
 

@@ -57,17 +57,7 @@ struct Conv {
     return sum;
   }
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < numel; i += block.step())
-        out[i] = part == ConvPart::forward ? forward(i) : input(i);
-    });
-  }
-};
-
-struct Add {
-  template <class T>
-  STEIN_KERNEL T operator()(T a, T b) const {
-    return a + b;
+    each_element(block, numel, [&](std::int64_t i) { out[i] = part == ConvPart::forward ? forward(i) : input(i); });
   }
 };
 
@@ -94,7 +84,7 @@ struct ConvFilter {
         for (int k = 0; k < kPack; ++k) mine[k] += v.at[k] * factor;
       }
     };
-    fold_columns<kPack>(block, at, T(0), Add{}, walk,
+    fold_columns<kPack>(block, at, T(0), Plus{}, walk,
                         [&](const ColumnBlocks::Range& range, std::int64_t column, T all) {
                           out[range.matrix * at.columns + column] = all;
                         });
@@ -172,12 +162,11 @@ struct Pool {
     if (index) index[i] = best_at;
   }
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < numel; i += block.step())
-        if (what == kernels::DevicePoolArgs::largest)
-          largest(i);
-        else
-          out[i] = what == kernels::DevicePoolArgs::average ? average(i) : adjoint(i);
+    each_element(block, numel, [&](std::int64_t i) {
+      if (what == kernels::DevicePoolArgs::largest)
+        largest(i);
+      else
+        out[i] = what == kernels::DevicePoolArgs::average ? average(i) : adjoint(i);
     });
   }
 };
@@ -222,17 +211,9 @@ struct Resample {
     return sum;
   }
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < numel; i += block.step()) out[i] = adjoint ? gathered(i) : mixed(i);
-    });
+    each_element(block, numel, [&](std::int64_t i) { out[i] = adjoint ? gathered(i) : mixed(i); });
   }
 };
-
-// f(0.f) or f(0.)
-template <class F>
-void by_floating(bool f64, const F& f) {
-  f64 ? f(double{}) : f(float{});
-}
 
 }  // namespace
 }  // namespace stein::STEIN_UNIT

@@ -38,14 +38,12 @@ struct Gather {
   std::int64_t outer;
   STEIN_KERNEL void operator()(Block& block) const {
     const auto n = places.n, m = places.m, inner = places.inner;
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < outer * m * inner; i += block.step()) {
-        const auto c = i % inner, j = i / inner % m, o = i / inner / m, k = places(o, j, c);
-        if (k < 0)
-          to[i] = T(0);
-        else
-          to[i] = from[(o * n + k) * inner + c];
-      }
+    each_element(block, outer * m * inner, [&](std::int64_t i) {
+      const auto c = i % inner, j = i / inner % m, o = i / inner / m, k = places(o, j, c);
+      if (k < 0)
+        to[i] = T(0);
+      else
+        to[i] = from[(o * n + k) * inner + c];
     });
   }
 };
@@ -60,14 +58,12 @@ struct Add {
   std::int64_t outer;
   STEIN_KERNEL void operator()(Block& block) const {
     const auto n = places.n, m = places.m, inner = places.inner;
-    block.threads([&](int t) {
-      for (auto lane = block.first(t); lane < outer * inner; lane += block.step()) {
-        const auto c = lane % inner, o = lane / inner;
-        for (std::int64_t k = 0; k < n; ++k) to[(o * n + k) * inner + c] = T(0);
-        for (std::int64_t j = 0; j < m; ++j) {
-          const auto k = places(o, j, c);
-          if (k >= 0) to[(o * n + k) * inner + c] += from[(o * m + j) * inner + c];
-        }
+    each_element(block, outer * inner, [&](std::int64_t lane) {
+      const auto c = lane % inner, o = lane / inner;
+      for (std::int64_t k = 0; k < n; ++k) to[(o * n + k) * inner + c] = T(0);
+      for (std::int64_t j = 0; j < m; ++j) {
+        const auto k = places(o, j, c);
+        if (k >= 0) to[(o * n + k) * inner + c] += from[(o * m + j) * inner + c];
       }
     });
   }
@@ -80,11 +76,9 @@ struct Triangle {
   std::int64_t offset, numel, rows, columns;
   bool upper;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < numel; i += block.step()) {
-        const auto above = i % columns - i / columns % rows - offset;  // by so much above the diagonal
-        if (upper ? above < 0 : above > 0) data[i] = T(0);
-      }
+    each_element(block, numel, [&](std::int64_t i) {
+      const auto above = i % columns - i / columns % rows - offset;  // by so much above the diagonal
+      if (upper ? above < 0 : above > 0) data[i] = T(0);
     });
   }
 };
@@ -96,9 +90,7 @@ struct Cast {
   View<To> to;
   std::int64_t n;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < n; i += block.step()) to[i] = static_cast<To>(static_cast<From>(from[i]));
-    });
+    each_element(block, n, [&](std::int64_t i) { to[i] = static_cast<To>(static_cast<From>(from[i])); });
   }
 };
 

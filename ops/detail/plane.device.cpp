@@ -167,9 +167,6 @@ struct PlaneAffine {
   }
 };
 
-struct Add {
-  STEIN_KERNEL double operator()(double a, double b) const { return a + b; }
-};
 // The sum of term(k) over the channels, by all threads of a block.
 template <class Term>
 STEIN_KERNEL double over_channels(Block& block, std::int64_t c, const Term& term) {
@@ -177,7 +174,7 @@ STEIN_KERNEL double over_channels(Block& block, std::int64_t c, const Term& term
   block.threads([&](int t) {
     for (std::int64_t k = t; k < c; k += block.size()) part[t] += term(k);
   });
-  return combine(block, part, 0.0, Add{});
+  return combine(block, part, 0.0, Plus{});
 }
 // Of a sample's means: their mean, and 1 / sqrt(their variance + eps).
 template <class T>
@@ -259,12 +256,6 @@ struct NormPlusBackward {
     }
   }
 };
-
-// f(0.f) or f(0.)
-template <class F>
-void by_floating(bool f64, const F& f) {
-  f64 ? f(double{}) : f(float{});
-}
 
 }  // namespace
 }  // namespace stein::STEIN_UNIT

@@ -13,12 +13,6 @@ STEIN_KERNEL bool is_nan(T v) {
   return v != v;
 }
 
-struct Sum {
-  template <class T>
-  STEIN_KERNEL T operator()(T a, T b) const {
-    return a + b;
-  }
-};
 struct Larger {
   template <class T>
   STEIN_KERNEL T operator()(T a, T b) const {
@@ -120,13 +114,11 @@ struct ReduceLanes {
   T neutral;
   std::int64_t outer, n, inner;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < outer * inner; i += block.step()) {
-        const auto start = i / inner * n * inner + i % inner;
-        T all = neutral;
-        for (std::int64_t j = 0; j < n; ++j) all = Op{}(all, in.template load<1>(start + j * inner).at[0]);
-        out[i] = all;
-      }
+    each_element(block, outer * inner, [&](std::int64_t i) {
+      const auto start = i / inner * n * inner + i % inner;
+      T all = neutral;
+      for (std::int64_t j = 0; j < n; ++j) all = Op{}(all, in.template load<1>(start + j * inner).at[0]);
+      out[i] = all;
     });
   }
 };
@@ -179,15 +171,13 @@ struct Cumsum {
   std::int64_t lanes, n, inner;
   bool from_last;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto lane = block.first(t); lane < lanes; lane += block.step()) {
-        const auto start = lane / inner * n * inner + lane % inner;
-        Sum sum = 0;
-        for (std::int64_t k = 0; k < n; ++k) {
-          const auto i = start + (from_last ? n - 1 - k : k) * inner;
-          sum += static_cast<Sum>(in[i]);
-          out[i] = static_cast<T>(sum);
-        }
+    each_element(block, lanes, [&](std::int64_t lane) {
+      const auto start = lane / inner * n * inner + lane % inner;
+      Sum sum = 0;
+      for (std::int64_t k = 0; k < n; ++k) {
+        const auto i = start + (from_last ? n - 1 - k : k) * inner;
+        sum += static_cast<Sum>(in[i]);
+        out[i] = static_cast<T>(sum);
       }
     });
   }
@@ -202,18 +192,16 @@ struct Best {
   std::int64_t lanes, n, inner;
   bool largest;
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto lane = block.first(t); lane < lanes; lane += block.step()) {
-        const auto start = lane / inner * n * inner + lane % inner;
-        T best = in[start];
-        std::int64_t place = 0;
-        for (std::int64_t j = 1; j < n && !is_nan(best); ++j) {
-          const T v = in[start + j * inner];
-          if ((largest ? v > best : v < best) || is_nan(v)) best = v, place = j;
-        }
-        out[lane] = best;
-        at[lane] = place;
+    each_element(block, lanes, [&](std::int64_t lane) {
+      const auto start = lane / inner * n * inner + lane % inner;
+      T best = in[start];
+      std::int64_t place = 0;
+      for (std::int64_t j = 1; j < n && !is_nan(best); ++j) {
+        const T v = in[start + j * inner];
+        if ((largest ? v > best : v < best) || is_nan(v)) best = v, place = j;
       }
+      out[lane] = best;
+      at[lane] = place;
     });
   }
 };
@@ -229,20 +217,18 @@ struct Sort {
   bool descending;
   STEIN_KERNEL bool less(T a, T b) const { return a < b || (is_nan(b) && !is_nan(a)); }
   STEIN_KERNEL void operator()(Block& block) const {
-    block.threads([&](int t) {
-      for (auto i = block.first(t); i < numel; i += block.step()) {
-        const auto start = i / (n * inner) * n * inner + i % inner, j = i / inner % n;
-        const T mine = in[i];
-        std::int64_t place = 0;
-        for (std::int64_t k = 0; k < n; ++k) {
-          const T other = in[start + k * inner];
-          const bool before = descending ? less(mine, other) : less(other, mine),
-                     after = descending ? less(other, mine) : less(mine, other);
-          place += before || (!after && k < j);
-        }
-        out[start + place * inner] = mine;
-        at[start + place * inner] = j;
+    each_element(block, numel, [&](std::int64_t i) {
+      const auto start = i / (n * inner) * n * inner + i % inner, j = i / inner % n;
+      const T mine = in[i];
+      std::int64_t place = 0;
+      for (std::int64_t k = 0; k < n; ++k) {
+        const T other = in[start + k * inner];
+        const bool before = descending ? less(mine, other) : less(other, mine),
+                   after = descending ? less(other, mine) : less(mine, other);
+        place += before || (!after && k < j);
       }
+      out[start + place * inner] = mine;
+      at[start + place * inner] = j;
     });
   }
 };
@@ -277,9 +263,9 @@ void device_reduce(const ReduceArgs& a) {
   by_number(a.dtype, [&](auto zero) {
     using T = decltype(zero);
     if (a.what == Reduction::sum)
-      reduce<T, Sum>(a, T(0));
+      reduce<T, Plus>(a, T(0));
     else if (a.what == Reduction::product_sum)
-      reduce<T, Sum, true>(a, T(0));
+      reduce<T, Plus, true>(a, T(0));
     else
       extreme(zero);
   });

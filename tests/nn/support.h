@@ -9,6 +9,7 @@
 #include "ops/ops.h"
 #include "tensor/recording.h"
 #include "tensor/safetensors.h"
+#include "tests/support/error_of.h"
 
 namespace stein::test {
 
@@ -33,17 +34,6 @@ inline double error(const Tensor& a, const Tensor& b, double scale) {
     worst = d <= worst ? worst : std::isnan(d) ? INFINITY : d;
   }
   return worst == 0 ? 0 : worst / (largest(b) + 1e-3 * scale);
-}
-
-/// The message of the stein::Error that f throws; "no error" when it throws none.
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace stein::test

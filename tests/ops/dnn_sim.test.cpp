@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Convolutions and average pooling on sim by the double of cuDNN: values, which algorithm is chosen, and planted faults.
 #include <catch2/catch.hpp>
-#include <functional>
 
 #include "autograd/grad.h"
 #include "ops/detail/device_dnn.h"
@@ -9,6 +8,7 @@
 #include "ops/ops.h"
 #include "tensor/device_math.h"
 #include "tensor/random.h"
+#include "tests/support/error_of.h"
 
 using namespace stein;
 using detail::DnnAlgorithm;
@@ -16,6 +16,7 @@ using detail::DnnConv;
 using detail::DnnPool;
 using kernels::ConvPart;
 using kernels::ConvShape;
+using stein::test::error_of;
 
 namespace {
 
@@ -46,15 +47,6 @@ Tensors trio(const Case& k, const Device& device) {
 
 void* address(const Tensor& t) { return const_cast<void*>(t.raw()); }
 
-std::string words(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
 // A convolution that is right; what a test changes is its fault.
 struct Plan {
   DnnConv call;
@@ -79,7 +71,7 @@ struct Plan {
     workspace_bytes = algorithm.workspace;
   }
   std::string words() const {
-    return ::words(
+    return error_of(
         [&] { detail::dnn_conv(simulated, call, algorithm, in[0], in[1], out, workspace, workspace_bytes); });
   }
 };
@@ -195,7 +187,7 @@ TEST_CASE("planted faults in convolutions on sim are found: sizes, strides, algo
           "[ops][sim]") {
   using Catch::Contains;
   for (const auto part : kParts) {
-    CHECK(Plan(part).words().empty());
+    CHECK(Plan(part).words() == "no error");
     const auto fault = [&](const char* status, const auto& plant) {
       Plan plan(part);
       plant(plan);
@@ -266,7 +258,7 @@ TEST_CASE("planted faults in pooling on sim are found", "[ops][sim]") {
       const void* in = address(adjoint ? y : x);
       void* out = address(adjoint ? x : y);
       plant(call, in, out);
-      CHECK_THAT(words([&] { detail::dnn_pool(simulated, call, in, out); }), Contains(expected));
+      CHECK_THAT(error_of([&] { detail::dnn_pool(simulated, call, in, out); }), Contains(expected));
     };
     constexpr const char* bad = "CUDNN_STATUS_BAD_PARAM";
     fault("", [](DnnPool&, auto&, auto&) {});
@@ -283,6 +275,6 @@ TEST_CASE("planted faults in pooling on sim are found", "[ops][sim]") {
   DnnPool call = detail::dnn_pool_of(false, true, f32, {1, 2, 4, 4, 2, 2, 2, 2, 2, 2, 0, 0, 1, 1});
   CHECK(detail::dnn_pool(simulated, call, address(x), address(y)));
   call.stride_w = 0;
-  CHECK_THAT(words([&] { detail::dnn_pool(simulated, call, address(x), address(y)); }),
+  CHECK_THAT(error_of([&] { detail::dnn_pool(simulated, call, address(x), address(y)); }),
              Contains("[avg_pool2d]") && Contains("stride 2 x 0"));
 }

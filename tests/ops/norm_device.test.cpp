@@ -9,32 +9,15 @@
 #include "ops/planes.h"
 #include "ops/registry.h"
 #include "tensor/random.h"
+#include "tests/ops/support/norm_inputs.h"
 #include "tests/support/device.h"
 
 using namespace stein;
+using stein::test::entry;
+using stein::test::inputs;
 using stein::test::test_device;
 
 namespace {
-
-const OpEntry& entry(const std::string& name) {
-  for (const auto& e : op_registry().entries())
-    if (e.name == name) return e;
-  throw std::runtime_error("no op " + name);
-}
-
-/// Inputs of the op's first sample, for other images: C 3 stands for c channels, 9 for their coefficients.
-Tensors inputs(const Sample& sample, std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
-  Generator g(static_cast<std::uint64_t>(n + 10 * c + 1000 * h));
-  Tensors in;
-  for (const auto& spec : sample.inputs) {
-    Shape shape = spec.shape;
-    shape[0] = n;
-    shape[1] = shape[1] == 9 ? 3 * c : c;
-    if (shape.rank() == 4) shape[2] = h, shape[3] = w;
-    in.push_back(uniform(shape, g, spec.lo, spec.hi, f64));
-  }
-  return in;
-}
 
 /// The same elements, an image's channels next to each other, behind `first` elements that belong to nobody.
 Tensor laid(const Tensor& t, std::int64_t first) {

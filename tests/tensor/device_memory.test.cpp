@@ -3,13 +3,14 @@
 #include "tensor/detail/device_memory.h"
 
 #include <catch2/catch.hpp>
-#include <functional>
 
 #include "tensor/tensor.h"
 #include "tests/support/device.h"
+#include "tests/support/error_of.h"
 
 using namespace stein;
 using Catch::Contains;
+using stein::test::error_of;
 using stein::test::test_device;
 
 namespace {
@@ -18,15 +19,6 @@ struct Unlimited {
   Device device;
   ~Unlimited() { set_memory_limit(INT64_MAX, device); }
 };
-
-std::string words(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -62,7 +54,7 @@ TEST_CASE(STEIN_TEST_DEVICE " out of memory says what was asked, is live and cac
     const Tensor large = ones({2 * mb}, f32, device);
     { const Tensor gone = empty({mb / 4}, f32, device); }
     CHECK_THAT(
-        words([&] { empty({mb}, f32, device); }),
+        error_of([&] { empty({mb}, f32, device); }),
         Catch::StartsWith("[allocate] expected memory for 4194304 bytes on " + to_string(device) +
                           "; got none left; live " + std::to_string(live + 8 * mb) + " bytes, cached 1048576 bytes"));
     // What was there is there, and what fits is given.
@@ -73,7 +65,7 @@ TEST_CASE(STEIN_TEST_DEVICE " out of memory says what was asked, is live and cac
   CHECK(memory_stats(device).cached_bytes >= 8 * mb);
   CHECK(zeros({9 * mb / 4}, f32, device).to_vector<float>()[9] == 0);
   CHECK(memory_stats(device).live_bytes == live);
-  CHECK_THAT(words([&] { empty({std::int64_t{1} << 60}, f32, device); }),
+  CHECK_THAT(error_of([&] { empty({std::int64_t{1} << 60}, f32, device); }),
              Contains("4611686018427387904 bytes on " + to_string(device)));
 }
 

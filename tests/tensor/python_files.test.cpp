@@ -9,11 +9,13 @@
 
 #include "tensor/npy.h"
 #include "tensor/safetensors.h"
+#include "tests/support/error_of.h"
 #include "tests/support/skip.h"
 #include "tests/support/temp_dir.h"
 
 using namespace stein;
 using Catch::Matchers::Contains;
+using stein::test::error_of;
 
 namespace {
 
@@ -33,16 +35,6 @@ Tensor values(DType dtype, const Shape& shape) {
 }
 
 const std::pair<const char*, DType> kTypes[] = {{"f4", f32}, {"f8", f64}, {"i8", i64}, {"u1", u8}, {"b1", boolean}};
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 

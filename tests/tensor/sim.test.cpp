@@ -9,15 +9,16 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <functional>
 
 #include "tensor/tensor.h"
+#include "tests/support/error_of.h"
 
 using namespace stein;
 using sim::Block;
 using sim::Grid;
 using sim::launch;
 using sim::View;
+using stein::test::error_of;
 
 namespace {
 
@@ -36,15 +37,6 @@ void run(const Grid& grid, const F& f) {
 }
 
 Tensor ramp(std::int64_t n) { return detail::copy_to(arange(0, static_cast<double>(n)), simulated); }
-
-std::string words(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -114,10 +106,10 @@ TEST_CASE("planted faults are found: barriers, races, bounds, freed and unwritte
   neighbours(true);
   CHECK(b.to_vector<float>()[63] == 0);
   CHECK(b.to_vector<float>()[5] == 6);
-  CHECK_THAT(words([&] { neighbours(false); }),
+  CHECK_THAT(error_of([&] { neighbours(false); }),
              Contains("expected a barrier between two threads") && Contains("kernel test"));
   // Shared memory in a loop is the same memory in every round.
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({1, 64}, [=](Block& block) {
                  for (int round = 0; round < 2; ++round) {
                    STEIN_SHARED(float, room, 64);
@@ -128,12 +120,12 @@ TEST_CASE("planted faults are found: barriers, races, bounds, freed and unwritte
              }),
              Contains("expected a barrier between two threads"));
 
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({1, 32}, [=](Block& block) { block.threads([&](int) { out[0] = 1; }); });
              }),
              Contains("a barrier between two threads"));
   // A barrier stands between the threads of one block only.
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({2, 32}, [=](Block& block) {
                  block.phase([&](int t) {
                    if (t == 0 && block.index() == 0) out[0] = 1;
@@ -144,15 +136,15 @@ TEST_CASE("planted faults are found: barriers, races, bounds, freed and unwritte
                });
              }),
              Contains("of block 0 wrote") || Contains("of block 1 read"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({3, 32}, [=](Block& block) { block.threads([&](int t) { out[block.first(t)] = 1; }); });
              }),
              Contains("an access inside the memory") && Contains("of 256"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({1, 32}, [=](Block& block) { block.threads([&](int t) { out[t] = in[t - 1]; }); });
              }),
              Contains("an access inside the memory"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                Tensor fresh = empty({4}, f32, simulated);
                const View<const float> nobody(device(fresh));
                run({1, 32}, [=](Block& block) {
@@ -162,7 +154,7 @@ TEST_CASE("planted faults are found: barriers, races, bounds, freed and unwritte
                });
              }),
              Contains("which nobody has written"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                float* gone = nullptr;
                {
                  Tensor t = zeros({4}, f32, simulated);
@@ -171,33 +163,33 @@ TEST_CASE("planted faults are found: barriers, races, bounds, freed and unwritte
                View<float> dangling(gone);
              }),
              Contains("memory that was freed"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                float host = 0;
                View<float> v(&host);
              }),
              Contains("one of the host's"));
-  CHECK_THAT(words([&] { View<float>(device(b))[0] = 1; }), Contains("a kernel that runs"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] { View<float>(device(b))[0] = 1; }), Contains("a kernel that runs"));
+  CHECK_THAT(error_of([&] {
                run({1, 32}, [=](Block& block) {
                  auto r = block.local<float>(0);
                  block.threads([&](int t) { out[t] = r[(t + 1) % 32]; });
                });
              }),
              Contains("a thread's own register"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({1, 32}, [=](Block& block) { block.threads([&](int t) { out[t] = in.load<2>(2 * t + 1).at[0]; }); });
              }),
              Contains("an address that is a multiple of 8 for 2 elements at once"));
   CHECK_THAT(
-      words([&] {
+      error_of([&] {
         run({1, 32}, [=](Block& block) { block.threads([&](int t) { out.store(4 * t, in.load<4>(4 * (t % 16))); }); });
       }),
       Contains("an access inside the memory"));
-  CHECK_THAT(words([&] {
+  CHECK_THAT(error_of([&] {
                run({1, 32}, [=](Block& block) {
                  block.threads([&](int t) { out.store(t / 2 * 4, in.load<4>(4 * (t % 16))); });
                });
              }),
              Contains("a barrier between two threads"));
-  CHECK_THAT(words([&] { run({1, 40}, [](Block&) {}); }), Contains("1024 threads"));
+  CHECK_THAT(error_of([&] { run({1, 40}, [](Block&) {}); }), Contains("1024 threads"));
 }

@@ -4,28 +4,20 @@
 #define STEIN_DEVICE_UNIT 1
 #include <catch2/catch.hpp>
 #include <cstring>
-#include <functional>
 
 #include "tensor/detail/device_memory.h"
 #include "tensor/detail/transfer.h"
 #include "tensor/kernel.h"
 #include "tensor/tensor.h"
+#include "tests/support/error_of.h"
 
 using namespace stein;
 using Catch::Contains;
 using detail::DeviceStream;
 using detail::Transfer;
+using stein::test::error_of;
 
 namespace {
-
-std::string words(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 // Kernels that read and write n floats.
 struct Add {
@@ -62,7 +54,7 @@ TEST_CASE("memory freed on sim is found although its block is used again", "[sim
   }
   const Tensor next = zeros({16}, f32, simulated);
   CHECK(next.raw() != gone);
-  CHECK_THAT(words([&] { sim::View<float> dangling(gone); }), Contains("memory that was freed"));
+  CHECK_THAT(error_of([&] { sim::View<float> dangling(gone); }), Contains("memory that was freed"));
 }
 
 TEST_CASE("planted on sim: a copy in its own stream that nobody waits for", "[sim][streams]") {
@@ -72,11 +64,12 @@ TEST_CASE("planted on sim: a copy in its own stream that nobody waits for", "[si
   auto* to = static_cast<float*>(const_cast<void*>(out.raw()));
   d.host[3] = 7;
   d.upload(in, DeviceStream::copy);
-  CHECK(words([&] { d.compute(in, to); }) ==
+  CHECK(error_of([&] { d.compute(in, to); }) ==
         "[sim] expected an event between two streams that use the same memory, one of them writing; got add_one in the "
         "stream of "
         "kernels reads what an upload in the stream of copies may still have to write");
-  CHECK_THAT(words([&] { d.driver.download(d.host, in, 64); }), Contains("a download in the stream of kernels reads"));
+  CHECK_THAT(error_of([&] { d.driver.download(d.host, in, 64); }),
+             Contains("a download in the stream of kernels reads"));
   d.driver.wait(DeviceStream::compute, *d.driver.record(DeviceStream::copy));
   d.compute(in, to);
   CHECK(out.to_vector<float>()[3] == 8);
@@ -85,7 +78,7 @@ TEST_CASE("planted on sim: a copy in its own stream that nobody waits for", "[si
   d.driver.wait(DeviceStream::copy, *d.driver.record(DeviceStream::compute));
   d.upload(in, DeviceStream::copy);
   d.driver.wait(DeviceStream::compute, *early);
-  CHECK_THAT(words([&] { d.compute(in, to); }), Contains("an event between two streams"));
+  CHECK_THAT(error_of([&] { d.compute(in, to); }), Contains("an event between two streams"));
   d.driver.take_back(in);
 }
 
@@ -100,7 +93,7 @@ TEST_CASE("planted on sim: use after free across streams", "[sim][streams]") {
   };
   used_by_a_kernel();
   float* t = d.lend();
-  CHECK(words([&] { d.upload(t, DeviceStream::copy); }) ==
+  CHECK(error_of([&] { d.upload(t, DeviceStream::copy); }) ==
         "[sim] expected an event between two streams that use the same memory, one of them writing; got an upload in "
         "the stream of "
         "copies writes what add_one in the stream of kernels may still have to write");
@@ -109,7 +102,7 @@ TEST_CASE("planted on sim: use after free across streams", "[sim][streams]") {
   d.driver.take_back(t);
   // The other way round: a copy under way into memory that kernels have by now.
   t = d.lend();
-  CHECK_THAT(words([&] { d.compute(from, t); }), Contains("add_one in the stream of kernels writes what an upload"));
+  CHECK_THAT(error_of([&] { d.compute(from, t); }), Contains("add_one in the stream of kernels writes what an upload"));
   d.driver.wait(*d.driver.record(DeviceStream::copy));  // the host may wait, too
   d.compute(from, t);
   d.driver.take_back(t);
@@ -119,7 +112,7 @@ TEST_CASE("planted on sim: use after free across streams", "[sim][streams]") {
   Tensor out = zeros({16}, f32, simulated);
   d.driver.wait(DeviceStream::copy, *d.driver.record(DeviceStream::compute));
   d.compute(t, static_cast<float*>(const_cast<void*>(out.raw())));
-  CHECK_THAT(words([&] { d.upload(t, DeviceStream::copy); }),
+  CHECK_THAT(error_of([&] { d.upload(t, DeviceStream::copy); }),
              Contains("what add_one in the stream of kernels may still have to read"));
   d.driver.take_back(t);
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tests/support/error_of.h"
 
 namespace stein::test {
 
@@ -62,17 +63,6 @@ inline Bytes gzip(const Bytes& raw) {
   out.resize(z.total_out);
   deflateEnd(&z);
   return out;
-}
-
-/// The message of the stein::Error that f throws; "no error" when it throws none.
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace stein::test
