@@ -11,10 +11,13 @@ if(STEIN_HAVE_CLI11 AND sources)
   set_target_properties(stein_program PROPERTIES OUTPUT_NAME stein RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
   # The loops of `stein bench` are what a program of a user's is compiled with.
   file(GLOB measuring CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/bench/*.cpp")
-  set_source_files_properties(${measuring} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
+  if(NOT STEIN_SANITIZE)
+    set_source_files_properties(${measuring} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
+  endif()
   target_compile_options(stein_program PRIVATE ${STEIN_BASELINE_FLAGS}
                          $<$<CONFIG:Release>:${STEIN_COLD_FLAGS}>)  # options and JSON: slow to optimise, never hot
   target_link_libraries(stein_program PRIVATE stein stein_flags fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11 Threads::Threads)
+  stein_precompile(stein_program <nlohmann/json.hpp>)
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)

@@ -23,9 +23,6 @@ void add_bench(CLI::App& app, const OnCommand& on) {
     integer(c, "--threads", value, "threads (default: STEIN_THREADS, or all cores)")->default_str("");
   };
 
-  const auto device = [](CLI::App* c, std::string& value) {
-    c->add_option("--device", value, "cpu, sim, cuda or cuda:K");
-  };
   const auto add_shape = [&](CLI::App* c, bench::NcsnArgs& args) {
     integer(c, "--ngf", args.ngf, "base number of feature maps");
     integer(c, "--batch", args.batch, "images a step");
@@ -42,7 +39,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
     args->what = name;
     add_shape(c, *args);
     integer(c, "--steps", args->steps, "steps that are timed, after two that are not");
-    device(c, args->device);
+    add_device(*c, args->device);
     on(c, [args] { return bench::ncsn(*args); });
   };
   add_ncsn("train", "A training step of NCSN: denoising loss, gradients, Adam");
@@ -69,7 +66,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   c = bench->add_subcommand("ops", "Time per op of a chain of small ops, one thread: what the engine itself costs");
   auto ops = std::make_shared<bench::OpsArgs>();
   integer(c, "--steps", ops->steps, "runs of the chain");
-  device(c, ops->device);
+  add_device(*c, ops->device);
   c->add_flag("--json", ops->json, kJson);
   on(c, [ops] { return bench::ops(*ops); });
 
@@ -93,7 +90,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   c = bench->add_subcommand("peaks",
                             "What a device reaches: bytes and FLOPs a second of an addition, a product, a convolution");
   auto peaks = std::make_shared<bench::PeaksArgs>();
-  device(c, peaks->device);
+  add_device(*c, peaks->device);
   integer(c, "--mb", peaks->mb, "megabytes of each operand of the addition");
   integer(c, "--matrix", peaks->matrix, "side of the matrices");
   integer(c, "--batch", peaks->batch, "images of the convolution");

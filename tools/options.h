@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Checks of numbers given as options; CLI11's own print bounds of three hundred digits.
+// Options that several commands have; and checks of numbers, for CLI11's own print bounds of three hundred digits.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <functional>
 #include <string>
+
+#include "tensor/device_math.h"
 
 namespace stein::tools {
 
@@ -19,6 +21,19 @@ inline CLI::Validator number(const char* expected, bool (*ok)(double)) {
 }
 inline const CLI::Validator above_zero = number("a number above 0", [](double v) { return v > 0; });
 inline const CLI::Validator not_negative = number("a number of at least 0", [](double v) { return v >= 0; });
+
+/// --device, and --math, which sets how this thread multiplies there.
+inline void add_device(CLI::App& c, std::string& device) {
+  c.add_option("--device", device,
+               "where to compute: cpu, sim (a simulated GPU that checks every access: slow), cuda or cuda:K");
+  const auto set = [](const std::string& name) {
+    using stein::detail::Factors;
+    stein::detail::device_math.factors = name == "tf32" ? Factors::tf32 : name == "bf16" ? Factors::bf16 : Factors::f32;
+  };
+  c.add_option_function<std::string>(
+       "--math", set, "to what products in f32 on sim and cuda may round their factors: f32, tf32 or bf16")
+      ->check(CLI::IsMember({"f32", "tf32", "bf16"}));
+}
 
 /// Says what runs when command `c` is given.
 using OnCommand = std::function<void(CLI::App* c, std::function<int()> f)>;

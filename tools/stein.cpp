@@ -42,11 +42,6 @@ const CLI::Validator experiment(
     },
     "");
 
-void add_device(CLI::App& c, std::string& device) {
-  c.add_option("--device", device,
-               "where to compute: cpu, sim (a simulated GPU that checks every access: slow), cuda or cuda:K");
-}
-
 void add_model_options(CLI::App& c, ModelArgs& m, const std::vector<std::string>& models = {"ncsn", "mlp", "energy"}) {
   c.add_option("--model", m.model, "network; the score of an energy is minus the gradient of an MLP")
       ->check(CLI::IsMember(models))

@@ -64,11 +64,17 @@ using Convolution =
 using Pooling = Descriptor<cudnnPoolingDescriptor_t, cudnnCreatePoolingDescriptor, cudnnDestroyPoolingDescriptor>;
 
 cudnnDataType_t type_of(DType t) { return t == f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT; }
+cudnnDataType_t type_of(const DnnConv& c) {
+  return c.factors == Factors::bf16 ? CUDNN_DATA_BFLOAT16 : type_of(c.dtype);
+}
+cudnnMathType_t math_of(Factors f) {
+  return f == Factors::f32 ? CUDNN_FMA_MATH : f == Factors::tf32 ? CUDNN_DEFAULT_MATH : CUDNN_TENSOR_OP_MATH;
+}
 int whole(std::int64_t v) { return static_cast<int>(v); }  // dnn_algorithm and dnn_pool let nothing larger pass
 
-cudnnStatus_t set(const Images& d, DType dtype, const DnnImages& t) {
-  return cudnnSetTensor4dDescriptorEx(d, type_of(dtype), whole(t.n), whole(t.c), whole(t.h), whole(t.w),
-                                      whole(t.stride_n), whole(t.stride_c), whole(t.stride_h), whole(t.stride_w));
+cudnnStatus_t set(const Images& d, cudnnDataType_t type, const DnnImages& t) {
+  return cudnnSetTensor4dDescriptorEx(d, type, whole(t.n), whole(t.c), whole(t.h), whole(t.w), whole(t.stride_n),
+                                      whole(t.stride_c), whole(t.stride_h), whole(t.stride_w));
 }
 
 struct Conv {
@@ -81,17 +87,17 @@ struct Conv {
 
  private:
   cudnnStatus_t set_all(const DnnConv& c) const {
-    cudnnStatus_t s = set(x, c.dtype, c.x);
-    if (s == CUDNN_STATUS_SUCCESS) s = set(y, c.dtype, c.y);
+    cudnnStatus_t s = set(x, type_of(c), c.x);
+    if (s == CUDNN_STATUS_SUCCESS) s = set(y, type_of(c), c.y);
     if (s == CUDNN_STATUS_SUCCESS)
-      s = cudnnSetFilter4dDescriptor(w, type_of(c.dtype), CUDNN_TENSOR_NHWC, whole(c.w.k), whole(c.w.c), whole(c.w.h),
+      s = cudnnSetFilter4dDescriptor(w, type_of(c), CUDNN_TENSOR_NHWC, whole(c.w.k), whole(c.w.c), whole(c.w.h),
                                      whole(c.w.w));
     if (s == CUDNN_STATUS_SUCCESS)
       s = cudnnSetConvolution2dDescriptor(conv, whole(c.pad_h), whole(c.pad_w), whole(c.stride_h), whole(c.stride_w),
                                           whole(c.dilation_h), whole(c.dilation_w), CUDNN_CROSS_CORRELATION,
                                           type_of(c.dtype));
     if (s == CUDNN_STATUS_SUCCESS) s = cudnnSetConvolutionGroupCount(conv, whole(c.groups));
-    if (s == CUDNN_STATUS_SUCCESS) s = cudnnSetConvolutionMathType(conv, c.tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH);
+    if (s == CUDNN_STATUS_SUCCESS) s = cudnnSetConvolutionMathType(conv, math_of(c.factors));
     return s;
   }
 };
@@ -121,7 +127,7 @@ std::vector<DnnAlgorithm> suggested(const DnnConv& c, const Conv& d, const Get& 
   for (int i = 0; i < count; ++i) {
     if (perf[i].status != CUDNN_STATUS_SUCCESS) continue;
     // A suggestion's math type may be a laxer one than was allowed.
-    const auto math = c.tf32 ? perf[i].mathType : CUDNN_FMA_MATH;
+    const auto math = c.factors == Factors::f32 ? CUDNN_FMA_MATH : perf[i].mathType;
     std::size_t bytes = 0;
     check_dnn(c, cudnnSetConvolutionMathType(d.conv, math));
     if (size(perf[i].algo, &bytes) != CUDNN_STATUS_SUCCESS) continue;
@@ -209,8 +215,8 @@ bool dnn_pool(const DnnPool& p, const void* in, void* out) {
   const Images x(p), y(p);
   const Pooling pooling(p);
   const Scale s(p.dtype);
-  cudnnStatus_t status = set(x, p.dtype, p.x);
-  if (status == CUDNN_STATUS_SUCCESS) status = set(y, p.dtype, p.y);
+  cudnnStatus_t status = set(x, type_of(p.dtype), p.x);
+  if (status == CUDNN_STATUS_SUCCESS) status = set(y, type_of(p.dtype), p.y);
   if (status == CUDNN_STATUS_SUCCESS)
     status = cudnnSetPooling2dDescriptor(
         pooling,

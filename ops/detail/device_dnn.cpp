@@ -57,7 +57,7 @@ DnnConv dnn_conv_of(kernels::ConvPart part, DType dtype, const kernels::ConvShap
           s.dilation_h,
           s.dilation_w,
           s.groups,
-          device_math.tf32};
+          dtype == f32 ? device_math.factors : Factors::f32};
 }
 
 DnnPool dnn_pool_of(bool adjoint, bool count_include_pad, DType dtype, const kernels::PoolShape& s) {
@@ -119,10 +119,11 @@ const char* op_of(const DnnConv& call) {
 const char* op_of(const DnnPool& call) { return call.adjoint ? "avg_pool2d_adjoint" : "avg_pool2d"; }
 
 std::string describe(const DnnConv& c) {
-  return std::string(name_of(c.dtype)) + " x " + words(c.x) + ", weight (" + std::to_string(c.w.k) + ", " +
-         std::to_string(c.w.c) + ", " + std::to_string(c.w.h) + ", " + std::to_string(c.w.w) + "), y " + words(c.y) +
-         words("padding", c.pad_h, c.pad_w) + words("stride", c.stride_h, c.stride_w) +
-         words("dilation", c.dilation_h, c.dilation_w) + ", groups " + std::to_string(c.groups);
+  return std::string(c.factors == Factors::bf16 ? "bf16" : name_of(c.dtype)) + " x " + words(c.x) + ", weight (" +
+         std::to_string(c.w.k) + ", " + std::to_string(c.w.c) + ", " + std::to_string(c.w.h) + ", " +
+         std::to_string(c.w.w) + "), y " + words(c.y) + words("padding", c.pad_h, c.pad_w) +
+         words("stride", c.stride_h, c.stride_w) + words("dilation", c.dilation_h, c.dilation_w) + ", groups " +
+         std::to_string(c.groups);
 }
 
 std::string describe(const DnnPool& p) {

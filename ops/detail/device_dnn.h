@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ops/detail/images_device.h"
+#include "tensor/device_math.h"
 #include "tensor/dtype.h"
 
 namespace stein::detail {
@@ -36,7 +37,7 @@ struct DnnConv {
   DnnFilter w;
   DnnImages y;
   std::int64_t pad_h, pad_w, stride_h, stride_w, dilation_h, dilation_w, groups;
-  bool tf32;  ///< CUDNN_DEFAULT_MATH instead of CUDNN_FMA_MATH
+  Factors factors;  ///< of f32: CUDNN_FMA_MATH; CUDNN_DEFAULT_MATH; a, b and out CUDNN_DATA_BFLOAT16, the sums f32
   auto operator<=>(const DnnConv&) const = default;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The double of cuDNN. It answers what the manual of cuDNN 9 states, with the manual's statuses.
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <initializer_list>
@@ -7,6 +8,7 @@
 #include "ops/detail/conv_host.h"
 #include "ops/detail/device_dnn.h"
 #include "ops/detail/pool_host.h"
+#include "tensor/detail/bf16.h"
 #include "tensor/detail/sim_memory.h"
 
 namespace stein::detail::sim {
@@ -15,7 +17,7 @@ namespace {
 using kernels::ConvPart;
 using kernels::ConvShape;
 
-constexpr int kDefaultMath = 0, kFmaMath = 3;
+constexpr int kDefaultMath = 0, kTensorOpMath = 1, kFmaMath = 3;
 
 // One call: whose name and words stand in its errors.
 struct Asked {
@@ -63,8 +65,8 @@ struct Asked {
   }
 };
 
-std::int64_t bytes_of(const DnnImages& t) { return t.n * t.c * t.h * t.w * 4; }
-std::int64_t bytes_of(const DnnFilter& f) { return f.k * f.c * f.h * f.w * 4; }
+std::int64_t count(const DnnImages& t) { return t.n * t.c * t.h * t.w; }
+std::int64_t count(const DnnFilter& f) { return f.k * f.c * f.h * f.w; }
 
 void check(const Asked& asked, const DnnConv& c) {
   asked.need(c.dtype == f32, "CUDNN_STATUS_NOT_SUPPORTED", "f32", std::string(name_of(c.dtype)));
@@ -107,8 +109,8 @@ ConvShape shape_of(const DnnConv& c) {
 // own kernels, which do what is refused, are run and checked in every pass.
 std::vector<DnnAlgorithm> table(const DnnConv& c) {
   if (c.dtype != f32) return {};
-  const int math = c.tf32 ? kDefaultMath : kFmaMath;
-  const auto indices = 4 * c.w.c * c.w.h * c.w.w, partial = 2 * bytes_of(c.w);
+  const int math = c.factors == Factors::f32 ? kFmaMath : c.factors == Factors::tf32 ? kDefaultMath : kTensorOpMath;
+  const auto indices = 4 * c.w.c * c.w.h * c.w.w, partial = 8 * count(c.w);
   switch (c.part) {
     case ConvPart::forward:
       return {{1, math, true, true, indices}, {0, math, true, true, 0}};  // IMPLICIT_PRECOMP_GEMM, IMPLICIT_GEMM
@@ -121,6 +123,14 @@ std::vector<DnnAlgorithm> table(const DnnConv& c) {
 }
 
 std::atomic<std::int64_t> questions{0};
+
+// n elements of bf16 as f32, in which the library adds up their products.
+std::vector<float> widened(const void* bits, std::int64_t n) {
+  std::vector<float> r(static_cast<std::size_t>(n));
+  const auto* from = static_cast<const std::uint16_t*>(bits);
+  std::transform(from, from + n, r.begin(), [](std::uint16_t x) { return from_bf16(x); });
+  return r;
+}
 
 }  // namespace
 
@@ -145,7 +155,9 @@ bool dnn_conv(const DnnConv& c, const DnnAlgorithm& algorithm, const void* a, co
   asked.need(workspace_bytes >= chosen->workspace, "CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT",
              "a workspace of " + std::to_string(chosen->workspace) + " bytes", std::to_string(workspace_bytes));
 
-  const auto bytes_x = bytes_of(c.x), bytes_w = bytes_of(c.w), bytes_y = bytes_of(c.y);
+  const bool bf16 = c.factors == Factors::bf16;
+  const std::int64_t size = bf16 ? 2 : 4, bytes_x = size * count(c.x), bytes_w = size * count(c.w),
+                     bytes_y = size * count(c.y);
   const auto bytes_a = c.part == ConvPart::input ? bytes_y : bytes_x,
              bytes_b = c.part == ConvPart::filter ? bytes_y : bytes_w,
              bytes_out = c.part == ConvPart::forward ? bytes_y
@@ -163,16 +175,25 @@ bool dnn_conv(const DnnConv& c, const DnnAlgorithm& algorithm, const void* a, co
     asked.apart(workspace, workspace_bytes, out, bytes_out);
     std::memset(reach(workspace, workspace_bytes, true), 0x7b, static_cast<std::size_t>(workspace_bytes));
   }
-  const auto* from = static_cast<const float*>(reach(a, bytes_a, false));
-  const auto* with = static_cast<const float*>(reach(b, bytes_b, false));
-  auto* to = static_cast<float*>(reach(out, bytes_out, true));
-  const Strides krsc{c.w.h * c.w.w * c.w.c, 1, c.w.w * c.w.c, c.w.c};
-  if (c.part == ConvPart::filter)
-    host::conv_filter<float>(shape_of(c), false, from, with, {to, krsc});
-  else
-    host::conv<float>(shape_of(c),
-                      c.part == ConvPart::forward ? kernels::ConvPass::kForward : kernels::ConvPass::kInput, false,
-                      from, {with, krsc}, nullptr, to);
+  const auto compute = [&](const float* from, const float* with, float* to) {
+    const Strides krsc{c.w.h * c.w.w * c.w.c, 1, c.w.w * c.w.c, c.w.c};
+    if (c.part == ConvPart::filter)
+      host::conv_filter<float>(shape_of(c), false, from, with, {to, krsc});
+    else
+      host::conv<float>(shape_of(c),
+                        c.part == ConvPart::forward ? kernels::ConvPass::kForward : kernels::ConvPass::kInput, false,
+                        from, {with, krsc}, nullptr, to);
+  };
+  const void *from = reach(a, bytes_a, false), *with = reach(b, bytes_b, false);
+  void* to = reach(out, bytes_out, true);
+  if (bf16) {
+    const std::vector<float> wide_from = widened(from, bytes_a / 2), wide_with = widened(with, bytes_b / 2);
+    std::vector<float> sums(static_cast<std::size_t>(bytes_out / 2));
+    compute(wide_from.data(), wide_with.data(), sums.data());
+    std::transform(sums.begin(), sums.end(), static_cast<std::uint16_t*>(to), [](float x) { return to_bf16(x); });
+  } else {
+    compute(static_cast<const float*>(from), static_cast<const float*>(with), static_cast<float*>(to));
+  }
   return true;
 }
 
@@ -180,7 +201,7 @@ bool dnn_pool(const DnnPool& p, const void* in, void* out) {
   if (p.dtype != f32) return false;
   const Asked asked{op_of(p), describe(p)};
   check(asked, p);
-  const auto bytes_in = bytes_of(p.adjoint ? p.y : p.x), bytes_out = bytes_of(p.adjoint ? p.x : p.y);
+  const auto bytes_in = 4 * count(p.adjoint ? p.y : p.x), bytes_out = 4 * count(p.adjoint ? p.x : p.y);
   asked.address("the operand", in);
   asked.address("the result", out);
   asked.apart(in, bytes_in, out, bytes_out);

@@ -2,6 +2,7 @@
 #include "ops/detail/matrix_batch.h"
 #include "ops/op.h"
 #include "tensor/blas.h"
+#include "tensor/detail/bf16_tensor.h"
 #include "tensor/detail/device_blas.h"
 #include "tensor/thread_pool.h"
 
@@ -76,28 +77,39 @@ void product(MatrixView va, MatrixView vb, std::int64_t m, std::int64_t n, std::
   }
 }
 
+// Whether all of it stands in memory without gaps, row by row or column by column.
+inline bool gapless(const Tensor& t) { return t.is_contiguous() || (is_turned(t) && t.strides()[1] == t.size(0)); }
+
 // On a device: the library's column-major product of the transposes, in batches whose matrices lie evenly apart.
 inline void product_on_device(MatrixView va, MatrixView vb, const Shape& batch, const Tensor& a, const Tensor& b,
                               Tensor& out) {
   const auto m = out.size(-2), n = out.size(-1), k = a.size(-1);
   const auto at = detail::batch_offsets(a, batch), bt = detail::batch_offsets(b, batch);
   const auto count = at.size();
+  const bool bf16 = detail::factors_in_bf16(out.dtype(), out.device());
+  const Tensor a_held = bf16 ? detail::to_bf16(a) : a, b_held = bf16 ? detail::to_bf16(b) : b;
+  const std::int64_t bytes = bf16 ? 2 : 1;  // to an element of what is held
   for (std::size_t i = 0; i < count;) {
     std::size_t end = i + 1;
     const auto step = [&](const auto& offsets) { return i + 1 < count ? offsets[i + 1] - offsets[i] : 0; };
     const auto sa = step(at), sb = step(bt);
     while (end < count && at[end] - at[end - 1] == sa && bt[end] - bt[end - 1] == sb) ++end;
-    detail::device_gemm(out.device(), {out.dtype(), vb.transposed, va.transposed, n, m, k, detail::address_of(b, bt[i]),
-                                       vb.ld, sb, detail::address_of(a, at[i]), va.ld, sa,
-                                       detail::address_of(out, static_cast<std::int64_t>(i) * m * n), n, m * n,
-                                       static_cast<std::int64_t>(end - i)});
+    detail::device_gemm(out.device(),
+                        {out.dtype(), vb.transposed, va.transposed, n, m, k, detail::address_of(b_held, bt[i] * bytes),
+                         vb.ld, sb, detail::address_of(a_held, at[i] * bytes), va.ld, sa,
+                         detail::address_of(out, static_cast<std::int64_t>(i) * m * n), n, m * n,
+                         static_cast<std::int64_t>(end - i), bf16});
     i = end;
   }
 }
 
 inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
   MatrixView va, vb;
-  const Tensor a = blas_view(x, va) ? x : detail::dense_copy(x), b = blas_view(y, vb) ? y : detail::dense_copy(y);
+  const bool all = detail::factors_in_bf16(x.dtype(), x.device());  // of a factor is rounded
+  const auto as_blas_wants = [&](const Tensor& t, MatrixView& v) {
+    return blas_view(t, v) && (!all || gapless(t)) ? t : detail::dense_copy(t);
+  };
+  const Tensor a = as_blas_wants(x, va), b = as_blas_wants(y, vb);
   blas_view(a, va);
   blas_view(b, vb);
   const Shape batch = broadcast(name, detail::batch_of(a), detail::batch_of(b));

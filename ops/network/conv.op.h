@@ -7,6 +7,7 @@
 #include "ops/exact_convolution.h"
 #include "ops/images.h"
 #include "ops/op.h"
+#include "tensor/detail/bf16_tensor.h"
 
 namespace stein::host {
 
@@ -43,13 +44,22 @@ inline bool use_winograd(const kernels::ConvShape& s, DType dtype) {
 // By the device's library. Returns false when that has no way to do it.
 inline bool conv_by_library(const kernels::ConvShape& s, kernels::ConvPart part, const Tensor& a, const Tensor& b,
                             Tensor& out) {
-  const auto call = detail::dnn_conv_of(part, out.dtype(), s);
-  const auto algorithm = detail::dnn_algorithm(out.device(), call);
+  auto call = detail::dnn_conv_of(part, out.dtype(), s);
+  auto algorithm = detail::dnn_algorithm(out.device(), call);
+  if (!algorithm && call.factors == detail::Factors::bf16) {
+    call.factors = detail::Factors::f32;
+    algorithm = detail::dnn_algorithm(out.device(), call);
+  }
   if (!algorithm) return false;
-  const Tensor first = for_library(a), second = for_library(b),
-               workspace = empty({algorithm->workspace}, u8, out.device());
-  return detail::dnn_conv(out.device(), call, *algorithm, first.raw(), second.raw(), const_cast<void*>(out.raw()),
-                          const_cast<void*>(workspace.raw()), algorithm->workspace);
+  const bool bf16 = call.factors == detail::Factors::bf16;
+  const auto held = [&](const Tensor& t) { return bf16 ? detail::to_bf16(for_library(t)) : for_library(t); };
+  const Tensor first = held(a), second = held(b), workspace = empty({algorithm->workspace}, u8, out.device()),
+               result = bf16 ? empty({2 * out.numel()}, u8, out.device()) : out;
+  if (!detail::dnn_conv(out.device(), call, *algorithm, first.raw(), second.raw(), const_cast<void*>(result.raw()),
+                        const_cast<void*>(workspace.raw()), algorithm->workspace))
+    return false;
+  if (bf16) detail::from_bf16(result, out);
+  return true;
 }
 
 inline void conv_by_kernel(const kernels::ConvShape& s, kernels::ConvPart part, const Strides& of_weight,

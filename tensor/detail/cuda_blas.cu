@@ -30,7 +30,8 @@ cublasHandle_t handle() {
   check("cublas", cudaGetDevice(&device));
   const Handle& one = of_devices[device];
   check_blas("cublas", cublasSetStream(one.h, stream()));
-  check_blas("cublas", cublasSetMathMode(one.h, device_math.tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
+  check_blas("cublas", cublasSetMathMode(one.h, device_math.factors == Factors::tf32 ? CUBLAS_TF32_TENSOR_OP_MATH
+                                                                                     : CUBLAS_DEFAULT_MATH));
   return one.h;
 }
 
@@ -40,7 +41,12 @@ void gemm(const GemmBatch& g) {
   const auto op = [](bool t) { return t ? CUBLAS_OP_T : CUBLAS_OP_N; };
   const float one = 1, zero = 0;
   const double one64 = 1, zero64 = 0;
-  if (g.dtype == f32)
+  if (g.bf16)
+    check_blas("matmul", cublasGemmStridedBatchedEx_64(handle(), op(g.transpose_a), op(g.transpose_b), g.m, g.n, g.k,
+                                                       &one, g.a, CUDA_R_16BF, g.lda, g.stride_a, g.b, CUDA_R_16BF,
+                                                       g.ldb, g.stride_b, &zero, g.c, CUDA_R_32F, g.ldc, g.stride_c,
+                                                       g.batch, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+  else if (g.dtype == f32)
     check_blas("matmul", cublasSgemmStridedBatched_64(handle(), op(g.transpose_a), op(g.transpose_b), g.m, g.n, g.k,
                                                       &one, static_cast<const float*>(g.a), g.lda, g.stride_a,
                                                       static_cast<const float*>(g.b), g.ldb, g.stride_b, &zero,

@@ -11,7 +11,8 @@
 namespace stein::detail {
 
 /// cublas<t>gemmStridedBatched with alpha 1 and beta 0: COLUMN-major C_i (m x n) = op(A_i) op(B_i), i < batch; matrix i lies
-/// i times its stride further on. op(A) is m x k, op(B) k x n.
+/// i times its stride further on. op(A) is m x k, op(B) k x n. With `bf16`, of f32 only, A and B hold that, and it is
+/// cublasGemmStridedBatchedEx, whose sums are f32 as is C.
 struct GemmBatch {
   DType dtype;
   bool transpose_a, transpose_b;
@@ -22,6 +23,7 @@ struct GemmBatch {
   std::int64_t ldb, stride_b;
   void* c;
   std::int64_t ldc, stride_c, batch;
+  bool bf16 = false;
 };
 /// Throws Error for arguments that the library refuses.
 void device_gemm(const Device& device, const GemmBatch& g);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "tensor/blas.h"
+#include "tensor/detail/bf16.h"
 #include "tensor/detail/device_blas.h"
 #include "tensor/detail/sim_memory.h"
 #include "tensor/error.h"
@@ -22,6 +25,8 @@ void check(const GemmBatch& g) {
   need("gemm", g.n >= 0, "n of at least 0", g.n);
   need("gemm", g.k >= 0, "k of at least 0", g.k);
   need("gemm", g.batch >= 0, "a batch count of at least 0", g.batch);
+  if (g.bf16 && g.dtype != f32)
+    fail("gemm", "f32 for the result of bf16", name_of(g.dtype), "CUBLAS_STATUS_NOT_SUPPORTED");
   need("gemm", g.lda >= held(g.transpose_a ? g.k : g.m), "lda of at least the rows of A", g.lda);
   need("gemm", g.ldb >= held(g.transpose_b ? g.n : g.k), "ldb of at least the rows of B", g.ldb);
   need("gemm", g.ldc >= held(g.m), "ldc of at least m", g.ldc);
@@ -43,15 +48,40 @@ T* matrix(const void* first, std::int64_t rows, std::int64_t columns, std::int64
   return static_cast<T*>(reach_matrix(first, rows, columns, ld, sizeof(T), writes, part));
 }
 
+// The factor `of` number i as T, and in bf16 widened to it: then in memory of its own, a column after the other.
+template <class T>
+class Factor {
+ public:
+  Factor(const GemmBatch& g, const void* of, std::int64_t i, std::int64_t rows, std::int64_t columns, std::int64_t ld,
+         std::int64_t stride)
+      : ld(ld) {
+    if (!g.bf16) {
+      at = matrix<T>(static_cast<const T*>(of) + i * stride, rows, columns, ld, false);
+      return;
+    }
+    const auto* bits =
+        matrix<std::uint16_t>(static_cast<const std::uint16_t*>(of) + i * stride, rows, columns, ld, false);
+    for (std::int64_t c = 0; bits && c < columns; ++c)
+      std::transform(bits + c * ld, bits + c * ld + rows, std::back_inserter(wide_), from_bf16);
+    at = wide_.data();
+    this->ld = held(rows);
+  }
+  const T* at;
+  std::int64_t ld;
+
+ private:
+  std::vector<T> wide_;
+};
+
 // A column-major matrix is the transpose of a row-major one: C^T = op(B)^T op(A)^T.
 template <class T>
 void product(const GemmBatch& g) {
   const auto rows_a = g.transpose_a ? g.k : g.m, rows_b = g.transpose_b ? g.n : g.k;
   for (std::int64_t i = 0; i < g.batch; ++i) {
-    const T* a = matrix<T>(static_cast<const T*>(g.a) + i * g.stride_a, rows_a, g.m + g.k - rows_a, g.lda, false);
-    const T* b = matrix<T>(static_cast<const T*>(g.b) + i * g.stride_b, rows_b, g.k + g.n - rows_b, g.ldb, false);
+    const Factor<T> a(g, g.a, i, rows_a, g.m + g.k - rows_a, g.lda, g.stride_a);
+    const Factor<T> b(g, g.b, i, rows_b, g.k + g.n - rows_b, g.ldb, g.stride_b);
     T* c = matrix<T>(static_cast<const T*>(g.c) + i * g.stride_c, g.m, g.n, g.ldc, true);
-    if (c) stein::gemm(g.transpose_b, g.transpose_a, g.n, g.m, g.k, T(1), b, g.ldb, a, g.lda, T(0), c, g.ldc);
+    if (c) stein::gemm(g.transpose_b, g.transpose_a, g.n, g.m, g.k, T(1), b.at, b.ld, a.at, a.ld, T(0), c, g.ldc);
   }
 }
 

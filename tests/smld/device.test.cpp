@@ -23,6 +23,7 @@
 #include "smld/samplers.h"
 #include "smld/trace.h"
 #include "tensor/detail/device_memory.h"
+#include "tensor/device_math.h"
 #include "tests/support/device.h"
 
 using namespace stein;
@@ -68,6 +69,37 @@ TEST_CASE("NCSN trains and samples on " STEIN_TEST_DEVICE " as on the cpu", "[de
   const Tensors here = run(cpu), there = run(test_device());
   REQUIRE(here.size() == there.size());
   for (std::size_t i = 0; i < here.size(); ++i) same(there[i], here[i], 1e-8);
+}
+
+TEST_CASE("NCSN trains on " STEIN_TEST_DEVICE " with factors in bf16: parameters in f32 keep every small step",
+          "[device][ncsn]") {
+  const auto run = [](bool bf16) {
+    const AllowBF16 guard(bf16);
+    Generator seed(1), g(2);
+    nn::NCSN net({.channels = 1, .ngf = 8, .levels = 3}, seed);
+    net.to(test_device());
+    const Tensor ladder = geometric_ladder(1, 0.1, 3).to(test_device());
+    nn::Adam adam(net, {.lr = 1e-5});  // bf16 has no number between 1 and 1.0078
+    std::vector<double> losses;
+    const Tensor start = net.parameters().front().detach().to(cpu);
+    for (const auto& objective : {objective::ncsn(ladder), objective::ncsn_ssm_vr(ladder)}) {
+      const Tensor x = uniform({4, 1, 8, 8}, g).to(test_device());
+      const Tensor loss = objective([&](const Tensor& s, const Tensor& l) { return net(s, l); }, x, g).value;
+      losses.push_back(loss.item());
+      adam.step(grad({loss}, net.parameters()));
+    }
+    for (const auto& p : net.parameters()) CHECK(p.dtype() == f32);
+    const Tensor moved = max(abs(net.parameters().front().detach().to(cpu) - start));
+    CHECK(moved.item() > 1e-5);
+    CHECK(moved.item() < 3e-5);
+    return losses;
+  };
+  const auto exact = run(false), rounded = run(true);
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    INFO("objective " << i << ": " << exact[i] << " in f32, " << rounded[i] << " in bf16");
+    CHECK(rounded[i] != exact[i]);
+    CHECK(std::abs(rounded[i] - exact[i]) < 0.05 * std::abs(exact[i]));
+  }
 }
 
 // Each wait leaves a GPU idle while the host launches the next kernels. Two are needed, and both come when the whole step is
