@@ -9,6 +9,8 @@ namespace detail {
 
 /// To what products and convolutions in f32 on devices may round their factors.
 enum class Factors : std::uint8_t { f32, tf32, bf16 };
+inline constexpr const char* kFactors[] = {"f32", "tf32", "bf16"};  ///< their names
+constexpr const char* name_of(Factors f) { return kFactors[static_cast<int>(f)]; }
 
 struct DeviceMath {
   Factors factors = Factors::f32;

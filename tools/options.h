@@ -3,9 +3,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "tensor/device_math.h"
 
@@ -27,12 +30,13 @@ inline void add_device(CLI::App& c, std::string& device) {
   c.add_option("--device", device,
                "where to compute: cpu, sim (a simulated GPU that checks every access: slow), cuda or cuda:K");
   const auto set = [](const std::string& name) {
-    using stein::detail::Factors;
-    stein::detail::device_math.factors = name == "tf32" ? Factors::tf32 : name == "bf16" ? Factors::bf16 : Factors::f32;
+    const auto* at = std::find(std::begin(stein::detail::kFactors), std::end(stein::detail::kFactors), name);
+    stein::detail::device_math.factors = static_cast<stein::detail::Factors>(at - std::begin(stein::detail::kFactors));
   };
-  c.add_option_function<std::string>(
-       "--math", set, "to what products in f32 on sim and cuda may round their factors: f32, tf32 or bf16")
-      ->check(CLI::IsMember({"f32", "tf32", "bf16"}));
+  c.add_option_function<std::string>("--math", set,
+                                     "to what products in f32 on sim and cuda may round their factors: f32, tf32, bf16")
+      ->check(CLI::IsMember(
+          std::vector<std::string>(std::begin(stein::detail::kFactors), std::end(stein::detail::kFactors))));
 }
 
 /// Says what runs when command `c` is given.

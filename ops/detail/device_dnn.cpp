@@ -13,7 +13,6 @@ namespace stein::detail {
 namespace {
 
 constexpr std::int64_t kLargest = std::numeric_limits<int>::max();  // the library counts in int
-constexpr std::int64_t kWorkspace = std::int64_t{1} << 30;          // an algorithm that asks for more is not worth it
 
 DnnImages channels_last(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
   return {n, c, h, w, h * w * c, 1, w * c, c};
@@ -74,23 +73,24 @@ DnnPool dnn_pool_of(bool adjoint, bool count_include_pad, DType dtype, const ker
           s.stride_w};
 }
 
-std::optional<DnnAlgorithm> dnn_choice(const std::vector<DnnAlgorithm>& all, bool deterministic, bool direct) {
+std::optional<DnnAlgorithm> dnn_choice(const std::vector<DnnAlgorithm>& all, bool deterministic, bool direct,
+                                       std::int64_t most) {
   for (const auto& a : all)
-    if ((a.deterministic || !deterministic) && (a.direct || !direct) && a.workspace <= kWorkspace) return a;
+    if ((a.deterministic || !deterministic) && (a.direct || !direct) && a.workspace <= most) return a;
   return std::nullopt;
 }
 
-std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call) {
+std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call, std::int64_t most) {
   if (!countable(call.x) || !countable(call.w) || !countable(call.y)) return std::nullopt;
-  using Key = std::tuple<Device::Kind, std::int16_t, bool, bool, DnnConv>;
+  using Key = std::tuple<Device::Kind, std::int16_t, bool, bool, std::int64_t, DnnConv>;
   static std::mutex mutex;
   static std::map<Key, std::optional<DnnAlgorithm>> chosen;
   const bool deterministic = device_math.deterministic, direct = exact_convolution;
-  const Key key{device.kind, device.index, deterministic, direct, call};
+  const Key key{device.kind, device.index, deterministic, direct, most, call};
   const std::lock_guard lock(mutex);
   const auto known = chosen.find(key);
   if (known != chosen.end()) return known->second;
-  return chosen.emplace(key, dnn_choice(algorithms(device, call), deterministic, direct)).first->second;
+  return chosen.emplace(key, dnn_choice(algorithms(device, call), deterministic, direct, most)).first->second;
 }
 
 bool dnn_conv(const Device& device, const DnnConv& call, const DnnAlgorithm& algorithm, const void* a, const void* b,

@@ -62,12 +62,16 @@ struct DnnPool {
 DnnConv dnn_conv_of(kernels::ConvPart part, DType dtype, const kernels::ConvShape& s);
 DnnPool dnn_pool_of(bool adjoint, bool count_include_pad, DType dtype, const kernels::PoolShape& s);
 
-/// The fastest algorithm that this thread's switches allow (tensor/device_math.h, ops/exact_convolution.h), asked for once for
-/// each call. Nothing: the library has none.
-std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call);
+/// Bytes of workspace; an algorithm that asks for more is not worth it.
+inline constexpr std::int64_t kDnnWorkspace = std::int64_t{1} << 30;
 
-/// The first of `all` that may run. One with a workspace of more than 1 GiB may not.
-std::optional<DnnAlgorithm> dnn_choice(const std::vector<DnnAlgorithm>& all, bool deterministic, bool direct);
+/// The fastest algorithm that this thread's switches allow (tensor/device_math.h, ops/exact_convolution.h) with a workspace of
+/// `most` bytes, asked for once for each call. Nothing: the library has none.
+std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call, std::int64_t most = kDnnWorkspace);
+
+/// The first of `all` that may run.
+std::optional<DnnAlgorithm> dnn_choice(const std::vector<DnnAlgorithm>& all, bool deterministic, bool direct,
+                                       std::int64_t most);
 
 /// Returns false, and does nothing, when the library has no way to do it after all. Throws Error, in the name of the op, for what it
 /// does not accept.

@@ -53,8 +53,15 @@ inline bool conv_by_library(const kernels::ConvShape& s, kernels::ConvPart part,
   if (!algorithm) return false;
   const bool bf16 = call.factors == detail::Factors::bf16;
   const auto held = [&](const Tensor& t) { return bf16 ? detail::to_bf16(for_library(t)) : for_library(t); };
-  const Tensor first = held(a), second = held(b), workspace = empty({algorithm->workspace}, u8, out.device()),
-               result = bf16 ? empty({2 * out.numel()}, u8, out.device()) : out;
+  const Tensor first = held(a), second = held(b), result = bf16 ? empty({2 * out.numel()}, u8, out.device()) : out;
+  Tensor workspace;
+  try {
+    workspace = empty({algorithm->workspace}, u8, out.device());
+  } catch (const Error&) {  // memory has run out: perhaps it can be done without
+    algorithm = detail::dnn_algorithm(out.device(), call, 0);
+    if (!algorithm) throw;
+    workspace = empty({0}, u8, out.device());
+  }
   if (!detail::dnn_conv(out.device(), call, *algorithm, first.raw(), second.raw(), const_cast<void*>(result.raw()),
                         const_cast<void*>(workspace.raw()), algorithm->workspace))
     return false;

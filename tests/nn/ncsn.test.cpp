@@ -149,7 +149,7 @@ TEST_CASE("ncsn: the sliced loss (SSM-VR) and all its gradients are PyTorch's", 
   for (const auto& c : kCases) check_loss(c, "ssm_vr", ssm_vr);
 }
 
-TEST_CASE("ncsn: PyTorch's losses and gradients in f32 on sim, convolutions by the double of cuDNN") {
+TEST_CASE("ncsn: PyTorch's losses and gradients in f32 on sim, convolutions by the double of cuDNN", "[slow]") {
   check_loss(kCases[0], "dsm", dsm, {f32}, simulated);
   check_loss(kCases[0], "ssm_vr", ssm_vr, {f32}, simulated);
 }

@@ -8,6 +8,7 @@
 #include "ops/ops.h"
 #include "tensor/device_math.h"
 #include "tensor/random.h"
+#include "tensor/storage.h"
 #include "tests/support/error_of.h"
 
 using namespace stein;
@@ -176,11 +177,28 @@ TEST_CASE("the choice among algorithms is the first that is allowed", "[ops]") {
                                          {2, 3, false, true, 0},
                                          {3, 3, true, false, 0},
                                          {4, 3, true, true, std::int64_t{1} << 30}};
-  CHECK(detail::dnn_choice(all, false, false)->number == 1);
-  CHECK(detail::dnn_choice(all, false, true)->number == 2);
-  CHECK(detail::dnn_choice(all, true, false)->number == 3);
-  CHECK(detail::dnn_choice(all, true, true)->number == 4);
-  CHECK_FALSE(detail::dnn_choice({all[0]}, false, false));
+  CHECK(detail::dnn_choice(all, false, false, detail::kDnnWorkspace)->number == 1);
+  CHECK(detail::dnn_choice(all, false, true, detail::kDnnWorkspace)->number == 2);
+  CHECK(detail::dnn_choice(all, true, false, detail::kDnnWorkspace)->number == 3);
+  CHECK(detail::dnn_choice(all, true, true, detail::kDnnWorkspace)->number == 4);
+  CHECK(detail::dnn_choice(all, false, false, 100)->number == 1);
+  CHECK_FALSE(detail::dnn_choice({all[0]}, false, false, detail::kDnnWorkspace));
+}
+
+TEST_CASE("a convolution on sim whose workspace does not fit is done without one, where there is a way", "[ops][sim]") {
+  struct Unlimited {
+    ~Unlimited() { set_memory_limit(INT64_MAX, simulated); }
+  } restore;
+  const Tensor x = draw({1, 4096, 3, 3}, 1), w = draw({1, 4096, 3, 3}, 2), g = draw({1, 1, 3, 3}, 3);
+  const auto there = [](const Tensor& t) { return t.to(simulated).channels_last(); };
+  const Tensor tx = there(x), tw = there(w), tg = there(g);
+  const ExactConvolution direct;
+  set_memory_limit(memory_stats(simulated).live_bytes + 100'000, simulated);  // the workspace: 4 * 4096 * 9 bytes
+  CHECK(equal(conv2d(tx, tw, {}, {1, 1, 1, 1}).to(cpu), conv2d(x, w, {}, {1, 1, 1, 1})));
+  // The filter's derivative has no other way that is deterministic, and its result does not fit either.
+  CHECK_THAT(error_of([&] { conv2d_filter(tx, tg, 3, 3, {1, 1, 1, 1}); }), Catch::Contains("memory"));
+  set_memory_limit(INT64_MAX, simulated);
+  CHECK(conv2d_filter(tx, tg, 3, 3, {1, 1, 1, 1}).shape() == w.shape());
 }
 
 TEST_CASE("planted faults in convolutions on sim are found: sizes, strides, algorithms, addresses, workspaces",

@@ -10,7 +10,7 @@
 using namespace stein;
 using namespace stein::test;
 
-TEST_CASE("elementwise: every function is accurate over its whole range at every SIMD level") {
+TEST_CASE("elementwise: every function is accurate over its whole range at every SIMD level", "[slow]") {
   const auto x32 = arguments<float>();
   const auto x64 = arguments<double>();
   test::each_simd_level([&](const char* level) {

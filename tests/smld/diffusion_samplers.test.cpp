@@ -66,7 +66,7 @@ TEST_CASE("the reverse SDE driven by the exact score samples the mixture: VE, an
              {"vp", Predictor::reverse_diffusion, 1, 0.01, 0, 0.02}});
 }
 
-TEST_CASE("every predictor tends to the data's variance; a corrector shrinks the error of large steps") {
+TEST_CASE("every predictor tends to the data's variance; a corrector shrinks the error of large steps", "[slow]") {
   const std::int64_t n = 10000;
   const double truth = 0.5;
   for (const char* name : {"vp", "sub-vp", "ve"}) {

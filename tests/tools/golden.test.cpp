@@ -120,3 +120,27 @@ TEST_CASE("the program's MLP losses are PyTorch's for every activation") {
       CHECK(gradient_error(file, key + ".grad.", g) <= 1e-10);
     }
 }
+
+TEST_CASE("--math sets how stein score multiplies on sim") {
+  TempDir dir;
+  Generator g(1);
+  save_npy(dir / "x.npy", randn({5, 4}, g));
+  const auto score = [&](const Args& device) {
+    const auto r = run(
+        dir, Args{"score", "--model", "mlp", "--sizes", "4,32,4", "--input", dir / "x.npy", "--out", dir / "s.npy"} +
+                 device);
+    INFO(r.err);
+    REQUIRE(r.code == 0);
+    return load_npy(dir / "s.npy");
+  };
+  const Tensor here = score({});
+  const auto off = [&](const char* math) {
+    return largest(score({"--device", "sim", "--math", math}) - here) / largest(here);
+  };
+  CHECK(off("f32") < 1e-6);
+  CHECK(off("bf16") > 1e-4);
+  CHECK(off("bf16") < 3e-2);
+  const auto unknown = run(dir, {"score", "--math", "f16", "--input", dir / "x.npy", "--out", dir / "s.npy"});
+  CHECK(unknown.code == 2);
+  CHECK(unknown.err.find("--math") != std::string::npos);
+}

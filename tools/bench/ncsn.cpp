@@ -80,6 +80,7 @@ int ncsn(const NcsnArgs& args) {
         {"size", args.size},
         {"channels", args.channels},
         {"device", args.device},
+        {"math", name_of(stein::detail::device_math.factors)},
         {"threads", threads},
         {"seconds_min", t.min},
         {"seconds_median", t.median},
