@@ -10,6 +10,7 @@
 #include "nn/ema.h"
 #include "ops/ops.h"
 #include "tensor/recording.h"
+#include "tensor/replay.h"
 #include "tensor/thread_pool.h"
 
 namespace stein::nn {
@@ -73,6 +74,8 @@ void Optimizer::step(const Tensors& gradients) { step(gradients, nullptr); }
 void Optimizer::step(const Tensors& gradients, Ema& ema) { step(gradients, &ema); }
 
 void Optimizer::step(const Tensors& gradients, Ema* ema) {
+  stein::detail::not_while_recording("an optimizer's step",
+                                     "its numbers change: return the gradients, and step after the replay");
   if (gradients.size() != entries_.size())
     fail("optimizer", "a gradient for each of " + std::to_string(entries_.size()) + " parameters",
          std::to_string(gradients.size()));

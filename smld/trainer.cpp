@@ -26,6 +26,7 @@
 #include "smld/samplers.h"
 #include "tensor/detail/atomic_file.h"
 #include "tensor/npy.h"
+#include "tensor/replay.h"
 
 namespace stein::smld {
 namespace {
@@ -88,6 +89,7 @@ struct Trainer::State {
   nn::CheckpointDir checkpoints;
   std::unique_ptr<MetricsFile> metrics;
   RunOptions options;
+  std::optional<Replay> replay;
   std::int64_t step = 0, saved_step = -1;
   std::uint64_t data_position = 0;
   double seconds = 0, loss_average = 0, last_loss = 0;
@@ -166,19 +168,27 @@ struct Trainer::State {
     return [this](const Tensor& x, const Tensor& y) { return network(x, y); };
   }
 
-  // Loss and gradients of step `step` on `batch`: a function of the weights, the seed and the step.
-  std::pair<Tensor, Tensors> loss_and_gradients(const Tensor& batch) const {
+  // What step `step` draws for `batch`: x, level, z; a function of the seed and the step.
+  Tensors inputs(const Tensor& batch) const {
     Generator g = stream_of(config.seed, Stream::steps, step);
     const Tensor x = prepare(batch, g);
-    const Tensor level = integers(0, config.levels, {x.size(0)}, g).to(device), z = randn(x.shape(), g, f32, device);
-    const Tensor loss = ncsn_loss(score(), x, level, z, ladder);
-    Tensors gradients = grad({loss}, network.parameters());
-    return {loss.detach(), std::move(gradients)};
+    return {x, integers(0, config.levels, {x.size(0)}, g).to(device), randn(x.shape(), g, f32, device)};
+  }
+  // Gradients of all parameters, and the loss.
+  Tensors gradients_and_loss(const Tensors& in) const {
+    const Tensor loss = ncsn_loss(score(), in[0], in[1], in[2], ladder);
+    Tensors all = grad({loss}, network.parameters());
+    all.push_back(loss.detach());
+    return all;
   }
 
   void train_one() {
     const Batch batch = loader->next();
-    auto [value, gradients] = loss_and_gradients(batch.samples);
+    const Tensors in = inputs(batch.samples);
+    if (options.replay && !replay) replay.emplace([this](const Tensors& x) { return gradients_and_loss(x); }, in);
+    Tensors gradients = replay ? (*replay)(in) : gradients_and_loss(in);
+    const Tensor value = gradients.back();
+    gradients.pop_back();
     const double limit = config.clip_norm > 0 ? config.clip_norm : INFINITY;
     const double norm = nn::clip_grad_norm_(gradients, limit);
     const double loss =
@@ -197,7 +207,7 @@ struct Trainer::State {
     std::string culprit = "no single op";
     try {
       CheckFinite check;
-      loss_and_gradients(batch);
+      gradients_and_loss(inputs(batch));
     } catch (const Error& e) {
       culprit = e.what();
     }

@@ -16,6 +16,7 @@ struct RunOptions {
   std::optional<double> minutes{};          ///< ends the training after so long, however many steps that makes
   bool progress = true;                     ///< a progress bar on standard error
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal handler: save and return
+  bool replay = false;  ///< record a step's loss and gradients, and replay them (tensor/replay.h): same numbers
 };
 
 /// What may change when a run is continued; written to its config.json.

@@ -66,6 +66,7 @@
 #include "tensor/npy.h"
 #include "tensor/print.h"
 #include "tensor/random.h"
+#include "tensor/replay.h"
 #include "tensor/safetensors.h"
 #include "tensor/storage.h"
 #include "tensor/tensor.h"

@@ -5,6 +5,7 @@
 
 #include "tensor/detail/device_blas.h"
 #include "tensor/detail/device_driver.h"
+#include "tensor/detail/sim_memory.h"
 #include "tensor/device_kernel.h"
 #include "tensor/error.h"
 
@@ -49,7 +50,7 @@ void detail::use_device([[maybe_unused]] const Device& device) {
 }
 
 void detail::device_gemm(const Device& device, const GemmBatch& g) {
-  if (device.kind == Device::Kind::sim) return sim::gemm(g);
+  if (device.kind == Device::Kind::sim) return sim::ask([g] { sim::gemm(g); });
 #ifdef STEIN_HAVE_CUDA
   use_device(device);
   if (device.kind == Device::Kind::cuda) return cuda::gemm(g);
@@ -58,7 +59,7 @@ void detail::device_gemm(const Device& device, const GemmBatch& g) {
 }
 
 void detail::device_trsm(const Device& device, const Trsm& t) {
-  if (device.kind == Device::Kind::sim) return sim::trsm(t);
+  if (device.kind == Device::Kind::sim) return sim::ask([t] { sim::trsm(t); });
 #ifdef STEIN_HAVE_CUDA
   use_device(device);
   if (device.kind == Device::Kind::cuda) return cuda::trsm(t);

@@ -13,6 +13,7 @@
 #include "tensor/detail/random_device.h"
 #include "tensor/detail/random_formula.h"
 #include "tensor/detail/random_kernels.h"
+#include "tensor/replay.h"
 #include "tensor/thread_pool.h"
 
 namespace stein {
@@ -131,6 +132,7 @@ Generator Generator::fork(std::uint64_t stream) const {
 }
 
 Generator::State Generator::take(std::int64_t blocks) {
+  detail::not_while_recording("random numbers", "each replay would repeat them: draw outside, and give them as inputs");
   const std::lock_guard lock(state_mutex);
   auto& state = acting().state_;
   const State start = state;

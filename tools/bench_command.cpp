@@ -40,6 +40,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
     add_shape(c, *args);
     integer(c, "--steps", args->steps, "steps that are timed, after two that are not");
     add_device(*c, args->device);
+    c->add_flag("--replay", args->replay, "launch a step's kernels as one (tensor/replay.h)");
     on(c, [args] { return bench::ncsn(*args); });
   };
   add_ncsn("train", "A training step of NCSN: denoising loss, gradients, Adam");

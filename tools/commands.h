@@ -16,7 +16,7 @@ struct TrainArgs {
   std::optional<std::int64_t> steps, batch, ngf, levels, image_size;
   std::optional<double> minutes, learning_rate;
   std::optional<std::uint64_t> seed;
-  bool quiet = false, profile = false;
+  bool quiet = false, profile = false, replay = false;
 };
 int train(const TrainArgs& args);
 

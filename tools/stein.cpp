@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
   c->add_option("--set", ta.set,
                 "FIELD=VALUE, any other field of config.json, for example sigma_max=5; may be repeated");
   add_device(*c, ta.device);
+  c->add_flag("--replay", ta.replay, "with --device cuda: a step's kernels launched as one CUDA graph; same numbers");
   c->add_flag("--quiet", ta.quiet, "no progress bar");
   c->add_flag("--profile", ta.profile,
               "at the end, time and bytes by op and module, and trace.json in the run folder for ui.perfetto.dev");

@@ -63,6 +63,7 @@ int train(const TrainArgs& args) {
   options.minutes = args.minutes;
   options.progress = !args.quiet;
   options.stop = &interrupted();
+  options.replay = args.replay;
   std::optional<Profile> profile;
   if (args.profile) profile.emplace();
   const smld::RunResult result = trainer.run(options);

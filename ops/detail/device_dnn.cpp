@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "ops/exact_convolution.h"
+#include "tensor/detail/sim_memory.h"
 #include "tensor/device_math.h"
 
 namespace stein::detail {
@@ -95,7 +96,10 @@ std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& c
 
 bool dnn_conv(const Device& device, const DnnConv& call, const DnnAlgorithm& algorithm, const void* a, const void* b,
               void* out, void* workspace, std::int64_t workspace_bytes) {
-  if (device.kind == Device::Kind::sim) return sim::dnn_conv(call, algorithm, a, b, out, workspace, workspace_bytes);
+  if (device.kind == Device::Kind::sim) {
+    sim::ask([=] { sim::dnn_conv(call, algorithm, a, b, out, workspace, workspace_bytes); });
+    return true;
+  }
 #ifdef STEIN_HAVE_CUDA
   if (device.kind == Device::Kind::cuda) return cuda::dnn_conv(call, algorithm, a, b, out, workspace, workspace_bytes);
 #endif
@@ -104,7 +108,11 @@ bool dnn_conv(const Device& device, const DnnConv& call, const DnnAlgorithm& alg
 
 bool dnn_pool(const Device& device, const DnnPool& call, const void* in, void* out) {
   if (!countable(call.x) || !countable(call.y)) return false;
-  if (device.kind == Device::Kind::sim) return sim::dnn_pool(call, in, out);
+  if (device.kind == Device::Kind::sim) {
+    if (call.dtype != f32) return false;
+    sim::ask([=] { sim::dnn_pool(call, in, out); });
+    return true;
+  }
 #ifdef STEIN_HAVE_CUDA
   if (device.kind == Device::Kind::cuda) return cuda::dnn_pool(call, in, out);
 #endif

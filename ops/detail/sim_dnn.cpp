@@ -198,8 +198,8 @@ bool dnn_conv(const DnnConv& c, const DnnAlgorithm& algorithm, const void* a, co
 }
 
 bool dnn_pool(const DnnPool& p, const void* in, void* out) {
-  if (p.dtype != f32) return false;
   const Asked asked{op_of(p), describe(p)};
+  asked.need(p.dtype == f32, "CUDNN_STATUS_NOT_SUPPORTED", "f32", std::string(name_of(p.dtype)));
   check(asked, p);
   const auto bytes_in = 4 * count(p.adjoint ? p.y : p.x), bytes_out = 4 * count(p.adjoint ? p.x : p.y);
   asked.address("the operand", in);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "tensor/random.h"
+#include "tensor/replay.h"
 
 namespace stein::smld {
 
@@ -74,6 +75,7 @@ void BatchLoader::work() {
 }
 
 Batch BatchLoader::next() {
+  detail::not_while_recording("a batch of a loader", "give it as an input");
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !queue_.empty() || error_; });
   if (queue_.empty()) std::rethrow_exception(error_);

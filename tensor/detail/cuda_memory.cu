@@ -32,6 +32,27 @@ class Event final : public DeviceEvent {
 };
 cudaEvent_t event_of(const DeviceEvent& e) { return static_cast<const Event&>(e).get(); }
 
+// A CUDA graph.
+class Recording final : public DeviceRecording {
+ public:
+  Recording(int device, cudaStream_t stream, cudaGraph_t graph) : device_(device), stream_(stream) {
+    const auto status = cudaGraphInstantiate(&exec_, graph, 0);
+    cudaGraphDestroy(graph);
+    check("replay", status);
+  }
+  ~Recording() override { cudaGraphExecDestroy(exec_); }
+  Recording(const Recording&) = delete;
+  void play() override {
+    use(device_);
+    check("replay", cudaGraphLaunch(exec_, stream_));
+  }
+
+ private:
+  int device_;
+  cudaStream_t stream_;
+  cudaGraphExec_t exec_ = nullptr;
+};
+
 // Blocks come by cudaMalloc: the cache above is the only one, and hands them on in the order of the stream.
 class CudaDriver final : public DeviceDriver {
  public:
@@ -95,6 +116,20 @@ class CudaDriver final : public DeviceDriver {
     }
     check("event", status);
     return true;
+  }
+
+  // Relaxed: memory may be asked for meanwhile.
+  void begin_recording() override {
+    use(device_);
+    check("replay", cudaStreamBeginCapture(stream(DeviceStream::compute), cudaStreamCaptureModeRelaxed));
+  }
+  std::unique_ptr<DeviceRecording> end_recording() override {
+    use(device_);
+    cudaGraph_t graph = nullptr;
+    const auto status = cudaStreamEndCapture(stream(DeviceStream::compute), &graph);
+    if (status != cudaSuccess) cudaGetLastError();  // it would be taken for the next launch's
+    check("replay", status);
+    return std::make_unique<Recording>(device_, stream(DeviceStream::compute), graph);
   }
 
   std::string room() const override {

@@ -20,6 +20,14 @@ class DeviceEvent {
 };
 using EventRef = std::shared_ptr<const DeviceEvent>;
 
+/// What a stream was asked while it recorded: once more, as often as one likes.
+class DeviceRecording {
+ public:
+  virtual ~DeviceRecording() = default;
+  /// In the stream `compute`; the host does not wait.
+  virtual void play() = 0;
+};
+
 /// One device. Calls may come from any thread and throw Error for what the device refuses.
 class DeviceDriver {
  public:
@@ -47,6 +55,11 @@ class DeviceDriver {
   virtual void wait(DeviceStream stream, const DeviceEvent& event) = 0;
   virtual void wait(const DeviceEvent& event) = 0;     ///< the host waits
   virtual bool reached(const DeviceEvent& event) = 0;  ///< whether it would not have to
+
+  /// From here to end_recording the stream `compute` notes what this host thread asks of it, and does nothing of it.
+  virtual void begin_recording() = 0;
+  /// Throws Error when something was asked that cannot be noted; nothing is recorded then, and the stream goes on as before.
+  virtual std::unique_ptr<DeviceRecording> end_recording() = 0;
 
   virtual std::string room() const { return ""; }  ///< what the device itself says of its memory, for messages
 };

@@ -5,11 +5,12 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <functional>
-#include <memory>
+#include <exception>
+#include <iterator>
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/replay.h"
 
 namespace stein::detail {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::int64_t kSmallDownload = 1 << 16;             // goes through pin
 constexpr std::int64_t kMostPinned = std::int64_t{1} << 28;  // on its way at a time
 
 std::atomic<std::int64_t> synchronisations{0};
+thread_local RecordedWork* work = nullptr;  // what this thread records; null: nothing
 
 DeviceDriver& driver_of(const Device& device) {
   switch (device.kind) {
@@ -39,6 +41,10 @@ DeviceDriver& driver_of(const Device& device) {
 }  // namespace
 
 std::int64_t device_synchronisations() { return synchronisations; }
+
+void not_while_recording(const char* what, const char* hint) {
+  if (work) fail("replay", "a function that can be repeated without the host", what, hint);
+}
 
 DeviceBlocks::DeviceBlocks(DeviceDriver& driver, const Device& device)
     : BlockCache(" on " + to_string(device)), driver_(driver) {}
@@ -93,17 +99,41 @@ void PinnedBlocks::collect(std::int64_t room) {
 DeviceMemory::DeviceMemory(DeviceDriver& driver, const Device& device)
     : driver_(driver), blocks_(driver, device), pinned_(driver, device) {}
 
-void* DeviceMemory::allocate(std::int64_t bytes) { return driver_.lend(blocks_.allocate(bytes), bytes); }
-void DeviceMemory::free(void* address, std::int64_t bytes) { blocks_.free(driver_.take_back(address), bytes); }
+void* DeviceMemory::allocate(std::int64_t bytes) {
+  if (work) return allocate_recorded(bytes);
+  return driver_.lend(blocks_.allocate(bytes), bytes);
+}
+
+void DeviceMemory::free(void* address, std::int64_t bytes) {
+  if (owned_.load(std::memory_order_relaxed) && keep(address, bytes)) return;
+  blocks_.free(driver_.take_back(address), bytes);
+}
 
 void DeviceMemory::upload(void* to, const void* from, std::int64_t bytes, DeviceStream stream) {
-  pinned_.upload(to, from, bytes, stream);
+  const std::lock_guard lock(turn_);
+  if (!work || bytes == 0) return pinned_.upload(to, from, bytes, stream);
+  work->pinned_.push_back({pinned_.allocate(bytes), bytes});
+  std::memcpy(work->pinned_.back().address, from, static_cast<std::size_t>(bytes));
+  driver_.upload(to, work->pinned_.back().address, bytes, DeviceStream::compute);
+}
+
+EventRef DeviceMemory::record(DeviceStream stream) {
+  not_while_recording("an event between streams", "copy with to(device)");
+  const std::lock_guard lock(turn_);
+  return driver_.record(stream);
+}
+void DeviceMemory::wait(DeviceStream stream, const EventRef& event) {
+  not_while_recording("an event between streams", "copy with to(device)");
+  const std::lock_guard lock(turn_);
+  driver_.wait(stream, *event);
 }
 
 void DeviceMemory::download(std::span<const Download> pieces) {
   std::int64_t bytes = 0;
   for (const auto& p : pieces) bytes += p.bytes;
   if (bytes == 0) return;
+  not_while_recording("a value that the host reads", "return the tensor, and read it after the replay");
+  const std::lock_guard lock(turn_);
   ++synchronisations;
   const auto fetch = [&](const auto& place) {
     for (const auto& p : pieces)
@@ -119,6 +149,61 @@ void DeviceMemory::download(std::span<const Download> pieces) {
   next = pinned.get();
   for (const auto& p : pieces)
     std::memcpy(p.to, std::exchange(next, next + p.bytes), static_cast<std::size_t>(p.bytes));
+}
+
+std::unique_ptr<RecordedWork> DeviceMemory::recorded(const std::function<void()>& f) {
+  not_while_recording("another recording", "call what is recorded there");
+  const std::lock_guard lock(turn_);
+  std::unique_ptr<RecordedWork> made(new RecordedWork(*this));
+  driver_.begin_recording();
+  work = made.get();
+  std::exception_ptr thrown;
+  try {
+    f();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  work = nullptr;
+  try {
+    made->recording_ = driver_.end_recording();  // in any case: the stream would note on
+  } catch (...) {
+    if (!thrown) throw;
+  }
+  if (thrown) std::rethrow_exception(thrown);
+  return made;
+}
+
+void* DeviceMemory::allocate_recorded(std::int64_t bytes) {
+  const std::lock_guard lock(owners_mutex_);
+  const auto same = [&](const RecordedWork::Piece& p) { return p.bytes == bytes; };
+  const auto it = std::find_if(work->idle_.rbegin(), work->idle_.rend(), same);
+  if (it != work->idle_.rend()) {
+    void* address = it->address;
+    work->idle_.erase(std::next(it).base());
+    return address;
+  }
+  void* address = driver_.lend(blocks_.allocate(bytes), bytes);
+  owners_[address] = work;
+  ++owned_;
+  return address;
+}
+
+bool DeviceMemory::keep(void* address, std::int64_t bytes) {
+  const std::lock_guard lock(owners_mutex_);
+  const auto it = owners_.find(address);
+  if (it == owners_.end()) return false;
+  it->second->idle_.push_back({address, bytes});
+  return true;
+}
+
+RecordedWork::~RecordedWork() {
+  recording_.reset();
+  const std::lock_guard lock(memory_.owners_mutex_);
+  // What a tensor still has goes the usual way from now on.
+  memory_.owned_ -=
+      static_cast<std::int64_t>(std::erase_if(memory_.owners_, [&](const auto& o) { return o.second == this; }));
+  for (const auto& p : idle_) memory_.blocks_.free(memory_.driver_.take_back(p.address), p.bytes);
+  for (const auto& p : pinned_) memory_.pinned_.free(p.address, p.bytes);
 }
 
 DeviceMemory& device_memory(const Device& device) {

@@ -2,10 +2,15 @@
 // The memory of a device other than the cpu, as tensors use it: blocks from a cache, copies by way of pinned memory.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
+#include <unordered_map>
+#include <vector>
 
 #include "tensor/detail/block_cache.h"
 #include "tensor/detail/device_driver.h"
@@ -62,6 +67,28 @@ struct Download {
   std::int64_t bytes;
 };
 
+/// What a device was asked while a thread recorded, and all the memory that it needs: nobody else is given that as long as
+/// this exists.
+class RecordedWork {
+ public:
+  ~RecordedWork();
+  RecordedWork(const RecordedWork&) = delete;
+  void play() { recording_->play(); }  ///< see DeviceRecording
+
+ private:
+  friend class DeviceMemory;
+  explicit RecordedWork(class DeviceMemory& memory) : memory_(memory) {}
+  struct Piece {
+    void* address;
+    std::int64_t bytes;
+  };
+
+  DeviceMemory& memory_;
+  std::unique_ptr<DeviceRecording> recording_;
+  std::vector<Piece> idle_;    // given back since: for who asks for as much while it records
+  std::vector<Piece> pinned_;  // what uploads read each time
+};
+
 /// The memory of one device.
 class DeviceMemory {
  public:
@@ -74,15 +101,27 @@ class DeviceMemory {
   void upload(void* to, const void* from, std::int64_t bytes, DeviceStream stream = DeviceStream::compute);
   /// Returns when the bytes are there: one wait for all of them.
   void download(std::span<const Download> pieces);
-  EventRef record(DeviceStream stream) { return driver_.record(stream); }
-  void wait(DeviceStream stream, const EventRef& event) { driver_.wait(stream, *event); }  ///< the stream, not the host
+  EventRef record(DeviceStream stream);
+  void wait(DeviceStream stream, const EventRef& event);  ///< the stream, not the host
+
+  /// What this thread asks of the device while f runs, noted and not done. Throws Error when f does, when the host would have to
+  /// wait, and for a recording inside another one. Other threads wait with copies until it is over.
+  std::unique_ptr<RecordedWork> recorded(const std::function<void()>& f);
 
   BlockCache& blocks() { return blocks_; }
 
  private:
+  friend class RecordedWork;
+  void* allocate_recorded(std::int64_t bytes);
+  bool keep(void* address, std::int64_t bytes);  // whether it belongs to a recording
+
   DeviceDriver& driver_;
   DeviceBlocks blocks_;
   PinnedBlocks pinned_;
+  std::recursive_mutex turn_;  // of copies and events, which must not come into another thread's recording
+  std::mutex owners_mutex_;
+  std::unordered_map<void*, RecordedWork*> owners_;  // of memory that recordings need
+  std::atomic<std::int64_t> owned_{0};
 };
 
 /// That of a device. Throws Error for the cpu, and for a device this build does not have.

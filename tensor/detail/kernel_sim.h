@@ -223,14 +223,9 @@ class Block {
   std::list<Shared> shared_;
 };
 
-/// Runs a kernel. Throws Error for what a GPU would answer with a fault, a race or silence.
+/// Block after block.
 template <class K>
-void launch(const K& kernel, const Grid& grid) {
-  static_assert(std::is_trivially_copyable_v<K>);
-  if (grid.blocks == 0) return;
-  if (grid.blocks < 0 || grid.blocks > 0x7fffffff || grid.threads < 32 || grid.threads > 1024 || grid.threads % 32)
-    fail(K::name, "at most 2^31 - 1 blocks of 32, 64, ... 1024 threads",
-         std::to_string(grid.blocks) + " of " + std::to_string(grid.threads));
+void run(const K& kernel, const Grid& grid) {
   const std::lock_guard lock(::stein::detail::sim::turn());
   struct Running {
     explicit Running(const char* name) {
@@ -249,6 +244,17 @@ void launch(const K& kernel, const Grid& grid) {
     Block block(b, grid);
     kernel(block);
   }
+}
+
+/// Runs a kernel. Throws Error for what a GPU would answer with a fault, a race or silence.
+template <class K>
+void launch(const K& kernel, const Grid& grid) {
+  static_assert(std::is_trivially_copyable_v<K>);
+  if (grid.blocks == 0) return;
+  if (grid.blocks < 0 || grid.blocks > 0x7fffffff || grid.threads < 32 || grid.threads > 1024 || grid.threads % 32)
+    fail(K::name, "at most 2^31 - 1 blocks of 32, 64, ... 1024 threads",
+         std::to_string(grid.blocks) + " of " + std::to_string(grid.threads));
+  ::stein::detail::sim::ask([kernel, grid] { run(kernel, grid); });
 }
 
 }  // namespace stein::STEIN_UNIT

@@ -47,6 +47,14 @@ struct Event final : DeviceEvent {
 };
 const Clock& clock_of(const DeviceEvent& e) { return static_cast<const Event&>(e).clock; }
 
+class Recording final : public DeviceRecording {
+ public:
+  std::vector<std::function<void()>> asked;
+  void play() override {
+    for (const auto& f : asked) f();
+  }
+};
+
 class SimDriver final : public DeviceDriver {
  public:
   // A block is what is known of it: bytes and an address come when it is lent.
@@ -85,8 +93,10 @@ class SimDriver final : public DeviceDriver {
   void release_pinned(void* block) override { std::free(block); }
 
   void upload(void* to, const void* pinned, std::int64_t bytes, DeviceStream stream) override {
-    void* at = reach(to, bytes, true, stream, "an upload");
-    postpone(stream, [=] { std::memcpy(at, pinned, static_cast<std::size_t>(bytes)); });
+    ask([=] {
+      void* at = reach(to, bytes, true, stream, "an upload");
+      postpone(stream, [=] { std::memcpy(at, pinned, static_cast<std::size_t>(bytes)); });
+    });
   }
   void download(void* to, const void* from, std::int64_t bytes) override {
     const void* at = reach(from, bytes, false, DeviceStream::compute, "a download");
@@ -96,6 +106,15 @@ class SimDriver final : public DeviceDriver {
   void wait(DeviceStream stream, const DeviceEvent& event) override { learn(stream, clock_of(event)); }
   void wait(const DeviceEvent& event) override { host_learns(clock_of(event)); }
   bool reached(const DeviceEvent& event) override { return host_knows(clock_of(event)); }
+
+  void begin_recording() override {
+    recorded_ = std::make_unique<Recording>();
+    recording = &recorded_->asked;
+  }
+  std::unique_ptr<DeviceRecording> end_recording() override {
+    recording = nullptr;
+    return std::move(recorded_);
+  }
 
   Located find(const void* address) {
     const std::lock_guard lock(mutex_);
@@ -118,6 +137,7 @@ class SimDriver final : public DeviceDriver {
     Touches* block;
   };
   std::map<std::int64_t, Lent> blocks_;  // by where they begin
+  std::unique_ptr<Recording> recorded_;
   std::int64_t end_ = 0;
 };
 

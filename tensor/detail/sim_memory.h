@@ -7,9 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tensor/detail/device_driver.h"
 #include "tensor/detail/sim_streams.h"
@@ -33,6 +36,17 @@ inline thread_local Place place;
 inline std::uint32_t next_launch() { return begin(DeviceStream::compute); }
 /// "kernel sum, thread 17 of block 3"
 std::string who();
+
+/// What this host thread has asked of the device since it began to record; null: it does not.
+inline thread_local std::vector<std::function<void()>>* recording = nullptr;
+/// f(), which asks something of the device's stream of kernels: now, or whenever the recording is played.
+template <class F>
+void ask(F f) {
+  if (recording)
+    recording->emplace_back(std::move(f));
+  else
+    f();
+}
 
 /// Held by whoever runs a kernel or a library call: the device has one stream of them for all host threads.
 std::recursive_mutex& turn();

@@ -216,11 +216,12 @@ TEST_CASE("stein bench peaks, train and ops compute on a device: cpu and sim") {
     CHECK(ops.code == 0);
     CHECK(ops.out.find(std::string("\"device\":\"") + device) != std::string::npos);
     const auto train = run(dir, {"bench", "train", "--device", device, "--ngf", "2", "--batch", "1", "--size", "4",
-                                 "--levels", "2", "--steps", "1", "--math", "bf16", "--json"});
+                                 "--levels", "2", "--steps", "1", "--math", "bf16", "--replay", "--json"});
     INFO(train.err);
     CHECK(train.code == 0);
     CHECK(nlohmann::json::parse(train.out).at("device") == device);
     CHECK(nlohmann::json::parse(train.out).at("math") == "bf16");
+    CHECK(nlohmann::json::parse(train.out).at("replay") == true);
   }
   const auto unknown = run(dir, {"bench", "peaks", "--device", "gpu"});
   CHECK(unknown.code == 1);

@@ -105,6 +105,31 @@ TEST_CASE("a run killed at a random moment and resumed has the weights of an uni
   same_bits(last_weights(whole), last_weights(broken));
 }
 
+TEST_CASE("stein train on sim leaves the same weights with --replay and without, near the cpu's", "[slow]") {
+  TempDir dir;
+  const auto weights = [&](const std::string& name, std::vector<std::string> options) {
+    std::vector<std::string> args{"train", "--data",  "shapes", "--preset", "tiny",  "--image-size",
+                                  "8",     "--ngf",   "2",      "--levels", "2",     "--batch",
+                                  "2",     "--steps", "3",      "--quiet",  "--out", dir / name};
+    for (const char* set :
+         {"data_count=16", "evaluate_count=2", "final_evaluate_count=2", "sample_count=1", "steps_per_level=1"})
+      args.insert(args.end(), {"--set", set});
+    args.insert(args.end(), options.begin(), options.end());
+    const auto r = run(dir, args);
+    INFO(r.err);
+    REQUIRE(r.code == 0);
+    return last_weights(dir / name);
+  };
+  const auto here = weights("cpu", {}), there = weights("sim", {"--device", "sim"});
+  same_bits(weights("replay", {"--device", "sim", "--replay"}), there);
+  same_bits(weights("cpu_replay", {"--replay"}), here);
+  REQUIRE(here.size() == there.size());
+  for (const auto& [name, t] : here) {
+    INFO(name);
+    CHECK(allclose(there.at(name), t, 1e-3, 1e-4));
+  }
+}
+
 TEST_CASE("Ctrl-C while a half-trained network draws its samples saves too", "[slow]") {
   TempDir dir;
   const auto run_dir = dir / "run";

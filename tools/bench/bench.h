@@ -15,7 +15,7 @@ namespace stein::tools::bench {
 struct NcsnArgs {
   std::string what, device = "cpu";
   std::int64_t ngf = 64, batch = 16, size = 28, channels = 1, levels = 10, steps = 6, threads = 0;
-  bool json = false;
+  bool replay = false, json = false;
 };
 int ncsn(const NcsnArgs& args);
 /// That step, on a network made for it. When it returns its device has finished.

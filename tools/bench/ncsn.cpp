@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "stein/stein.h"
 #include "tensor/simd.h"
@@ -20,6 +21,7 @@ struct Step {
   nn::NCSN net;
   nn::Adam adam;
   Tensor ladder, x;
+  std::optional<Replay> replay;
 
   explicit Step(const NcsnArgs& a)
       : args(a),
@@ -34,18 +36,34 @@ struct Step {
     made.to(device);
     return made;
   }
+  // f(inputs), launched as one with --replay.
+  Tensors run(const Replay::Function& f, const Tensors& inputs) {
+    if (args.replay && !replay) replay.emplace(f, inputs);
+    return replay ? (*replay)(inputs) : f(inputs);
+  }
   void sample() {
+    const auto move = [this](const Tensors& in) -> Tensors {
+      return {in[0] + 1e-5 * net(in[0], zeros({args.batch}, i64, device)) + 4e-3 * in[1]};
+    };
     NoGrad guard;
-    x = x + 1e-5 * net(x, zeros({args.batch}, i64, device)) + 4e-3 * randn_like(x, g);
+    x = run(move, {x, randn_like(x, g)})[0];
     x.to(cpu);  // the device has finished
   }
   void train() {
-    const smld::LevelScore score = [&](const Tensor& at, const Tensor& y) { return net(at, y); };
-    const Tensor level = integers(0, args.levels, {args.batch}, g).to(device), z = randn_like(x, g);
-    const Tensor loss = args.what == "ssm"
-                            ? smld::ncsn_ssm_vr_loss(score, x, level, z, rademacher(x.shape(), g, f32, device), ladder)
-                            : smld::ncsn_loss(score, x, level, z, ladder);
-    adam.step(grad({loss}, net.parameters()));
+    const auto loss_and_gradients = [this](const Tensors& in) -> Tensors {
+      const smld::LevelScore score = [&](const Tensor& at, const Tensor& y) { return net(at, y); };
+      const Tensor loss = in.size() == 4 ? smld::ncsn_ssm_vr_loss(score, in[0], in[1], in[2], in[3], ladder)
+                                         : smld::ncsn_loss(score, in[0], in[1], in[2], ladder);
+      Tensors all = grad({loss}, net.parameters());
+      all.push_back(loss.detach());
+      return all;
+    };
+    Tensors inputs{x, integers(0, args.levels, {args.batch}, g).to(device), randn_like(x, g)};
+    if (args.what == "ssm") inputs.push_back(rademacher(x.shape(), g, f32, device));
+    Tensors gradients = run(loss_and_gradients, inputs);
+    const Tensor loss = gradients.back();
+    gradients.pop_back();
+    adam.step(gradients);
     loss.item();
     if (device != cpu) net.parameters().back().to(cpu);  // the optimizer, which comes after the loss, has finished
   }
@@ -81,6 +99,7 @@ int ncsn(const NcsnArgs& args) {
         {"channels", args.channels},
         {"device", args.device},
         {"math", name_of(stein::detail::device_math.factors)},
+        {"replay", args.replay},
         {"threads", threads},
         {"seconds_min", t.min},
         {"seconds_median", t.median},
