@@ -5,6 +5,7 @@
 
 #include "tensor/detail/device_memory.h"
 #include "tensor/error.h"
+#include "tensor/storage.h"
 
 namespace stein {
 namespace {
@@ -45,6 +46,8 @@ const Tensors& Replay::operator()(const Tensors& inputs) {
   }
   detail::not_while_recording("a replay", "call what is recorded there");
   for (std::size_t i = 0; i < inputs.size(); ++i) inputs_[i].copy_(inputs[i].detach());
+  for (const auto& r : results_)  // whoever kept one for a derivative is told that it was written
+    if (r.defined()) r.impl().storage->bump_version();
   work_->play();
   return results_;
 }

@@ -13,6 +13,7 @@
 namespace stein::detail {
 namespace {
 
+constexpr std::int64_t kWorkspace = std::int64_t{1} << 30;          // an algorithm that asks for more is not worth it
 constexpr std::int64_t kLargest = std::numeric_limits<int>::max();  // the library counts in int
 
 DnnImages channels_last(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
@@ -40,6 +41,20 @@ std::vector<DnnAlgorithm> algorithms(const Device& device, const DnnConv& call) 
   if (device.kind == Device::Kind::cuda) return cuda::dnn_algorithms(call);
 #endif
   no_device_kernel(op_of(call), device);
+}
+
+// Once for each call, unless it is `again` asked for, without a workspace.
+std::optional<DnnAlgorithm> chosen(const Device& device, const DnnConv& call, bool again) {
+  if (!countable(call.x) || !countable(call.w) || !countable(call.y)) return std::nullopt;
+  using Key = std::tuple<Device::Kind, std::int16_t, bool, bool, DnnConv>;
+  static std::mutex mutex;
+  static std::map<Key, std::optional<DnnAlgorithm>> all;
+  const bool deterministic = device_math.deterministic, direct = exact_convolution;
+  const Key key{device.kind, device.index, deterministic, direct, call};
+  const std::lock_guard lock(mutex);
+  const auto known = all.find(key);
+  if (known != all.end() && !again) return known->second;
+  return all[key] = dnn_choice(algorithms(device, call), deterministic, direct, again ? 0 : kWorkspace);
 }
 
 }  // namespace
@@ -81,17 +96,12 @@ std::optional<DnnAlgorithm> dnn_choice(const std::vector<DnnAlgorithm>& all, boo
   return std::nullopt;
 }
 
-std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call, std::int64_t most) {
-  if (!countable(call.x) || !countable(call.w) || !countable(call.y)) return std::nullopt;
-  using Key = std::tuple<Device::Kind, std::int16_t, bool, bool, std::int64_t, DnnConv>;
-  static std::mutex mutex;
-  static std::map<Key, std::optional<DnnAlgorithm>> chosen;
-  const bool deterministic = device_math.deterministic, direct = exact_convolution;
-  const Key key{device.kind, device.index, deterministic, direct, most, call};
-  const std::lock_guard lock(mutex);
-  const auto known = chosen.find(key);
-  if (known != chosen.end()) return known->second;
-  return chosen.emplace(key, dnn_choice(algorithms(device, call), deterministic, direct, most)).first->second;
+std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call) {
+  return chosen(device, call, false);
+}
+
+std::optional<DnnAlgorithm> dnn_algorithm_without_workspace(const Device& device, const DnnConv& call) {
+  return chosen(device, call, true);
 }
 
 bool dnn_conv(const Device& device, const DnnConv& call, const DnnAlgorithm& algorithm, const void* a, const void* b,

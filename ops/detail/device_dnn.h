@@ -62,14 +62,13 @@ struct DnnPool {
 DnnConv dnn_conv_of(kernels::ConvPart part, DType dtype, const kernels::ConvShape& s);
 DnnPool dnn_pool_of(bool adjoint, bool count_include_pad, DType dtype, const kernels::PoolShape& s);
 
-/// Bytes of workspace; an algorithm that asks for more is not worth it.
-inline constexpr std::int64_t kDnnWorkspace = std::int64_t{1} << 30;
+/// The fastest algorithm that this thread's switches allow (tensor/device_math.h, ops/exact_convolution.h), asked for once for
+/// each call. Nothing: the library has none.
+std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call);
+/// The same after its workspace has not fitted into memory: the fastest without one, for this call from now on.
+std::optional<DnnAlgorithm> dnn_algorithm_without_workspace(const Device& device, const DnnConv& call);
 
-/// The fastest algorithm that this thread's switches allow (tensor/device_math.h, ops/exact_convolution.h) with a workspace of
-/// `most` bytes, asked for once for each call. Nothing: the library has none.
-std::optional<DnnAlgorithm> dnn_algorithm(const Device& device, const DnnConv& call, std::int64_t most = kDnnWorkspace);
-
-/// The first of `all` that may run.
+/// The first of `all` that may run, with a workspace of `most` bytes.
 std::optional<DnnAlgorithm> dnn_choice(const std::vector<DnnAlgorithm>& all, bool deterministic, bool direct,
                                        std::int64_t most);
 

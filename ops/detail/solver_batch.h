@@ -7,6 +7,7 @@
 
 #include "ops/detail/matrix_batch.h"
 #include "tensor/detail/device_solver.h"
+#include "tensor/replay.h"
 
 namespace stein::detail {
 
@@ -17,6 +18,8 @@ Tensor run_solver(const Device& device, std::int64_t count, const Make& make) {
   constexpr auto kInt = static_cast<std::int64_t>(sizeof(int));
   const Tensor infos = empty({count * kInt}, u8, device);
   if (count == 0) return infos;
+  not_while_recording("a factorisation",
+                      "it works in memory of the host, too: factor outside, and give the result as an input");
   const SolverRoom room = solver_room(device, make(0));
   const Tensor scratch = empty({room.device}, u8, device);
   std::vector<char> on_host(static_cast<std::size_t>(room.host));

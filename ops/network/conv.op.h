@@ -57,9 +57,9 @@ inline bool conv_by_library(const kernels::ConvShape& s, kernels::ConvPart part,
   Tensor workspace;
   try {
     workspace = empty({algorithm->workspace}, u8, out.device());
-  } catch (const Error&) {  // memory has run out: perhaps it can be done without
-    algorithm = detail::dnn_algorithm(out.device(), call, 0);
-    if (!algorithm) throw;
+  } catch (const Error&) {  // memory has run out
+    algorithm = detail::dnn_algorithm_without_workspace(out.device(), call);
+    if (!algorithm) return false;
     workspace = empty({0}, u8, out.device());
   }
   if (!detail::dnn_conv(out.device(), call, *algorithm, first.raw(), second.raw(), const_cast<void*>(result.raw()),

@@ -30,6 +30,10 @@ class Event final : public DeviceEvent {
  private:
   cudaEvent_t event_ = nullptr;
 };
+// Whether this host thread records: what it launches then goes into a stream of its own, for a stream's recording notes what any
+// thread launches there.
+thread_local bool records = false;
+
 cudaEvent_t event_of(const DeviceEvent& e) { return static_cast<const Event&>(e).get(); }
 
 // A CUDA graph.
@@ -65,7 +69,7 @@ class CudaDriver final : public DeviceDriver {
     // Not ordered with the legacy stream, in which some library may wait for everything.
     for (auto& s : streams_) check("device", cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking));
   }
-  cudaStream_t stream(DeviceStream s) const { return streams_[static_cast<std::size_t>(s)]; }
+  cudaStream_t stream(DeviceStream s) const { return streams_[records ? kRecords : static_cast<std::size_t>(s)]; }
 
   void* obtain(std::int64_t bytes) override {
     use(device_);
@@ -121,12 +125,14 @@ class CudaDriver final : public DeviceDriver {
   // Relaxed: memory may be asked for meanwhile.
   void begin_recording() override {
     use(device_);
-    check("replay", cudaStreamBeginCapture(stream(DeviceStream::compute), cudaStreamCaptureModeRelaxed));
+    check("replay", cudaStreamBeginCapture(streams_[kRecords], cudaStreamCaptureModeRelaxed));
+    records = true;
   }
   std::unique_ptr<DeviceRecording> end_recording() override {
     use(device_);
+    records = false;
     cudaGraph_t graph = nullptr;
-    const auto status = cudaStreamEndCapture(stream(DeviceStream::compute), &graph);
+    const auto status = cudaStreamEndCapture(streams_[kRecords], &graph);
     if (status != cudaSuccess) cudaGetLastError();  // it would be taken for the next launch's
     check("replay", status);
     return std::make_unique<Recording>(device_, stream(DeviceStream::compute), graph);
@@ -149,7 +155,8 @@ class CudaDriver final : public DeviceDriver {
   }
 
   int device_;
-  std::array<cudaStream_t, 2> streams_{};
+  static constexpr std::size_t kRecords = 2;
+  std::array<cudaStream_t, 3> streams_{};  // of each DeviceStream, and for recording
 };
 
 CudaDriver& cuda_driver(int device) {

@@ -20,7 +20,7 @@ class DeviceEvent {
 };
 using EventRef = std::shared_ptr<const DeviceEvent>;
 
-/// What a stream was asked while it recorded: once more, as often as one likes.
+/// What a thread asked of the stream `compute` while it recorded: once more, as often as one likes.
 class DeviceRecording {
  public:
   virtual ~DeviceRecording() = default;
@@ -56,9 +56,9 @@ class DeviceDriver {
   virtual void wait(const DeviceEvent& event) = 0;     ///< the host waits
   virtual bool reached(const DeviceEvent& event) = 0;  ///< whether it would not have to
 
-  /// From here to end_recording the stream `compute` notes what this host thread asks of it, and does nothing of it.
+  /// From here to end_recording what this host thread asks of the stream `compute` is noted, and not done.
   virtual void begin_recording() = 0;
-  /// Throws Error when something was asked that cannot be noted; nothing is recorded then, and the stream goes on as before.
+  /// Throws Error when something was asked that cannot be noted; nothing is recorded then.
   virtual std::unique_ptr<DeviceRecording> end_recording() = 0;
 
   virtual std::string room() const { return ""; }  ///< what the device itself says of its memory, for messages

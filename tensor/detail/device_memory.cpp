@@ -52,6 +52,7 @@ DeviceBlocks::DeviceBlocks(DeviceDriver& driver, const Device& device)
 void* DeviceBlocks::obtain(std::int64_t bytes) { return driver_.obtain(bytes); }
 
 void DeviceBlocks::release(void* block, std::int64_t bytes) {
+  not_while_recording("memory that runs out", "the device would have to finish before it is given back");
   ++synchronisations;
   driver_.release(block, bytes);
 }
@@ -82,6 +83,13 @@ void PinnedBlocks::upload(void* to, const void* from, std::int64_t bytes, Device
   }
 }
 
+void PinnedBlocks::free_when_read(void* block, std::int64_t bytes) {
+  const std::lock_guard lock(in_order_);
+  on_their_way_[static_cast<int>(DeviceStream::compute)].push_back(
+      {block, bytes, driver_.record(DeviceStream::compute)});
+  bytes_ += bytes;
+}
+
 void PinnedBlocks::collect(std::int64_t room) {
   for (auto& queue : on_their_way_)
     while (!queue.empty()) {
@@ -100,7 +108,10 @@ DeviceMemory::DeviceMemory(DeviceDriver& driver, const Device& device)
     : driver_(driver), blocks_(driver, device), pinned_(driver, device) {}
 
 void* DeviceMemory::allocate(std::int64_t bytes) {
-  if (work) return allocate_recorded(bytes);
+  if (work) {
+    if (&work->memory_ != this) not_while_recording("memory of another device", "a replay is of one device");
+    return allocate_recorded(bytes);
+  }
   return driver_.lend(blocks_.allocate(bytes), bytes);
 }
 
@@ -110,7 +121,6 @@ void DeviceMemory::free(void* address, std::int64_t bytes) {
 }
 
 void DeviceMemory::upload(void* to, const void* from, std::int64_t bytes, DeviceStream stream) {
-  const std::lock_guard lock(turn_);
   if (!work || bytes == 0) return pinned_.upload(to, from, bytes, stream);
   work->pinned_.push_back({pinned_.allocate(bytes), bytes});
   std::memcpy(work->pinned_.back().address, from, static_cast<std::size_t>(bytes));
@@ -119,12 +129,10 @@ void DeviceMemory::upload(void* to, const void* from, std::int64_t bytes, Device
 
 EventRef DeviceMemory::record(DeviceStream stream) {
   not_while_recording("an event between streams", "copy with to(device)");
-  const std::lock_guard lock(turn_);
   return driver_.record(stream);
 }
 void DeviceMemory::wait(DeviceStream stream, const EventRef& event) {
   not_while_recording("an event between streams", "copy with to(device)");
-  const std::lock_guard lock(turn_);
   driver_.wait(stream, *event);
 }
 
@@ -133,7 +141,6 @@ void DeviceMemory::download(std::span<const Download> pieces) {
   for (const auto& p : pieces) bytes += p.bytes;
   if (bytes == 0) return;
   not_while_recording("a value that the host reads", "return the tensor, and read it after the replay");
-  const std::lock_guard lock(turn_);
   ++synchronisations;
   const auto fetch = [&](const auto& place) {
     for (const auto& p : pieces)
@@ -153,7 +160,7 @@ void DeviceMemory::download(std::span<const Download> pieces) {
 
 std::unique_ptr<RecordedWork> DeviceMemory::recorded(const std::function<void()>& f) {
   not_while_recording("another recording", "call what is recorded there");
-  const std::lock_guard lock(turn_);
+  const std::lock_guard lock(recording_);
   std::unique_ptr<RecordedWork> made(new RecordedWork(*this));
   driver_.begin_recording();
   work = made.get();
@@ -203,7 +210,10 @@ RecordedWork::~RecordedWork() {
   memory_.owned_ -=
       static_cast<std::int64_t>(std::erase_if(memory_.owners_, [&](const auto& o) { return o.second == this; }));
   for (const auto& p : idle_) memory_.blocks_.free(memory_.driver_.take_back(p.address), p.bytes);
-  for (const auto& p : pinned_) memory_.pinned_.free(p.address, p.bytes);
+  for (const auto& p : pinned_) try {
+      memory_.pinned_.free_when_read(p.address, p.bytes);
+    } catch (const Error&) {  // of a device that has failed: whatever it is asked next will say so
+    }
 }
 
 DeviceMemory& device_memory(const Device& device) {

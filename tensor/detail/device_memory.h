@@ -40,6 +40,8 @@ class PinnedBlocks final : public BlockCache {
   /// Copies into pinned memory at once and from there when the stream comes to it. Waits only while more than 256 MiB are on their
   /// way.
   void upload(void* to, const void* from, std::int64_t bytes, DeviceStream stream);
+  /// What allocate(bytes) returned, when the stream of kernels has come to where it is now.
+  void free_when_read(void* block, std::int64_t bytes);
 
  protected:
   void* obtain(std::int64_t bytes) override;
@@ -105,7 +107,7 @@ class DeviceMemory {
   void wait(DeviceStream stream, const EventRef& event);  ///< the stream, not the host
 
   /// What this thread asks of the device while f runs, noted and not done. Throws Error when f does, when the host would have to
-  /// wait, and for a recording inside another one. Other threads wait with copies until it is over.
+  /// wait, and for a recording inside another one. Other threads use the device meanwhile, but must not give memory back (empty_cache()).
   std::unique_ptr<RecordedWork> recorded(const std::function<void()>& f);
 
   BlockCache& blocks() { return blocks_; }
@@ -118,7 +120,7 @@ class DeviceMemory {
   DeviceDriver& driver_;
   DeviceBlocks blocks_;
   PinnedBlocks pinned_;
-  std::recursive_mutex turn_;  // of copies and events, which must not come into another thread's recording
+  std::mutex recording_;  // one thread at a time does
   std::mutex owners_mutex_;
   std::unordered_map<void*, RecordedWork*> owners_;  // of memory that recordings need
   std::atomic<std::int64_t> owned_{0};

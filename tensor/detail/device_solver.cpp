@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/detail/device_solver.h"
 
-#include "tensor/detail/sim_memory.h"
 #include "tensor/device_kernel.h"
 
 namespace stein::detail {
@@ -39,7 +38,7 @@ SolverRoom solver_room(const Device& device, const SolverCall& call) {
 }
 
 void solver_run(const Device& device, const SolverCall& call, const SolverWork& work, int* info) {
-  if (device.kind == Device::Kind::sim) return sim::ask([=] { sim::solver_run(call, work, info); });
+  if (device.kind == Device::Kind::sim) return sim::solver_run(call, work, info);
 #ifdef STEIN_HAVE_CUDA
   use_device(device);
   if (device.kind == Device::Kind::cuda) return cuda::solver_run(call, work, info);

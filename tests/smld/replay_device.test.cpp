@@ -140,6 +140,7 @@ TEST_CASE("what a replay on " STEIN_TEST_DEVICE " could not repeat is an error, 
                return inner(in);
              }),
              Contains("another recording"));
+  CHECK_THAT(words([&](const Tensors& in) -> Tensors { return {qr(in[0]).first}; }), Contains("a factorisation"));
   int runs = 0;
   CHECK_THROWS_AS(Replay(
                       [&](const Tensors& in) -> Tensors {
@@ -154,6 +155,11 @@ TEST_CASE("what a replay on " STEIN_TEST_DEVICE " could not repeat is an error, 
   CHECK(equal(twice({x})[0].to(cpu), x.to(cpu) * 2));
   Replay replay(twice, {x});
   CHECK(equal(replay({x + 1})[0].to(cpu), (x.to(cpu) + 1) * 2));
+  // A result that a derivative needs, overwritten.
+  const Tensor w = ones({3, 4}, f32, device).requires_grad_();
+  const Tensor l = sum(replay({x})[0] * w);
+  replay({x + 1});
+  CHECK_THAT(error_of([&] { grad(l, w); }), Contains("[mul]") || Contains("written"));
   // Inputs.
   CHECK_THAT(error_of([&] { replay({x, x}); }), Contains("inputs like those recorded, f32 (3, 4)"));
   CHECK_THAT(error_of([&] { replay({x[0]}); }), Contains("inputs like those recorded"));
