@@ -64,6 +64,7 @@ stein_optional(JPEG STEIN_WITH_JPEG "no JPEG files" JPEG)
 stein_optional(CLI11 STEIN_WITH_PROGRAM "library only, no program" CLI11)
 stein_optional(CATCH2 STEIN_TESTS "no tests" Catch2 2.13)
 if(STEIN_TESTS AND NOT STEIN_HAVE_CATCH2)
+  message(WARNING "STEIN_TESTS is on, but Catch2 2.13 was not found: no tests are built. On Debian: apt-get install catch2")
   set(STEIN_TESTS OFF)
 endif()
 
@@ -80,7 +81,7 @@ function(stein_print_summary)
   message(STATUS "stein ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\n"
     "${STEIN_SUMMARY}"
     "  SIMD levels       ${levels}\n"
-    "  operations        ${STEIN_OP_COUNT}\n"
+    "  op files          ${STEIN_OP_COUNT}\n"
     "  CUDA              ${cuda}\n"
     "  sanitizers        ${sanitizers}")
 endfunction()

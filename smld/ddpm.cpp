@@ -3,7 +3,7 @@
 #include <string>
 
 #include "ops/ops.h"
-#include "smld/detail/chain.h"
+#include "smld/detail/grid_chain.h"
 #include "smld/diffusion_samplers.h"
 #include "tensor/recording.h"
 

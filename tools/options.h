@@ -25,11 +25,14 @@ inline CLI::Validator number(const char* expected, bool (*ok)(double)) {
 inline const CLI::Validator above_zero = number("a number above 0", [](double v) { return v > 0; });
 inline const CLI::Validator not_negative = number("a number of at least 0", [](double v) { return v >= 0; });
 
-/// --device, and --math, which sets how this thread multiplies there.
+/// --device, and --math, which sets how this thread multiplies there; on the cpu it can only be f32.
 inline void add_device(CLI::App& c, std::string& device) {
   c.add_option("--device", device,
                "where to compute: cpu, sim (a simulated GPU that checks every access: slow), cuda or cuda:K");
-  const auto set = [](const std::string& name) {
+  const auto set = [&device](const std::string& name) {  // options are read in the order in which they were added
+    if (device == "cpu" && name != name_of(stein::detail::Factors::f32))
+      throw CLI::ValidationError(
+          "--math", "expected f32 on the cpu, where no factor is rounded; got " + name + "; name another --device");
     const auto* at = std::find(std::begin(stein::detail::kFactors), std::end(stein::detail::kFactors), name);
     stein::detail::device_math.factors = static_cast<stein::detail::Factors>(at - std::begin(stein::detail::kFactors));
   };

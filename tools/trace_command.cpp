@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ops/exact_convolution.h"
+#include "ops/ops.h"
 #include "smld/trace.h"
 #include "tensor/npy.h"
 #include "tensor/recording.h"
@@ -36,9 +37,14 @@ int trace(TraceArgs args) {
   if (!args.out.empty()) {
     const Tensor t = smld::trace(s, x, options);
     save_npy(args.out, t);
+    const Tensor traces = t.to(cpu).to(f64);
+    const double average = mean(traces).item(), deviation = stein::std(traces, {}, 0).item();  // over the samples
     j["shape"] = std::vector<std::int64_t>(t.shape().begin(), t.shape().end());
+    j["mean"] = average;
+    j["standard_deviation"] = deviation;
     j["out"] = args.out;
-    if (!args.json) fmt::print("{}: {}\n", args.out, describe(t));
+    if (!args.json)
+      fmt::print("{}: {}, mean {:.6g}, standard deviation {:.6g}\n", args.out, describe(t), average, deviation);
   }
   if (args.json) fmt::print("{}\n", j.dump());
   return 0;

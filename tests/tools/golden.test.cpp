@@ -143,4 +143,11 @@ TEST_CASE("--math sets how stein score multiplies on sim") {
   const auto unknown = run(dir, {"score", "--math", "f16", "--input", dir / "x.npy", "--out", dir / "s.npy"});
   CHECK(unknown.code == 2);
   CHECK(unknown.err.find("--math") != std::string::npos);
+  for (const Args& device : {Args{}, Args{"--device", "cpu"}}) {
+    const auto refused =
+        run(dir, Args{"score", "--math", "bf16", "--input", dir / "x.npy", "--out", dir / "s.npy"} + device);
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("--math: expected f32 on the cpu, where no factor is rounded; got bf16") !=
+          std::string::npos);
+  }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `stein trace`: every method through the program, against the unit-vector loop.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -87,6 +89,11 @@ TEST_CASE("stein trace knows energies, explains itself, and says what is wrong")
   const auto j = nlohmann::json::parse(run(f.dir, f.command("energy", "4,7,5,1", {"--explain", "--json"})).out);
   CHECK(j["plan"].get<std::string>().find("chain 0") != std::string::npos);
   CHECK(j["shape"] == std::vector<int>{6});
+  double first = 0, second = 0;
+  for (const double t : exact.to_vector<double>()) first += t / 6, second += t * t / 6;
+  CHECK(j["mean"].get<double>() == Approx(first));
+  CHECK(j["standard_deviation"].get<double>() == Approx(std::sqrt(second - first * first)));
+  CHECK(r.out.find("t.npy: f64 (6,), mean " + fmt::format("{:.6g}", first)) != std::string::npos);
 
   const auto wrong = run(f.dir, f.command("energy", "4,7,5,2", {}));
   CHECK(wrong.code == 1);

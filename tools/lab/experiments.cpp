@@ -26,7 +26,7 @@ const std::vector<Experiment>& experiments() {
       {"denoise-noise", "Noises for denoising, and the blow-up at small ones", "30 s", denoise_noise},
       {"energy", "An energy network beside a score network", "40 s", energy},
       {"penalty", "The gradient penalty and the Lipschitz constant", "1 min", penalty},
-      {"ncsn-2d", "NCSN on rings, moons, spirals and a checkerboard", "1 min", ncsn_2d},
+      {"ncsn-2d", "NCSN on rings, moons, spirals and a checkerboard", "4 min", ncsn_2d},
       {"diffusion", "DDPM, the SDEs and their flows: one thing in several clothes", "2 min", diffusion},
       {"guidance", "Guidance by a classifier and without one", "1 min", guidance},
   };

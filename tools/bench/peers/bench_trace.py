@@ -3,17 +3,18 @@
 """Times one training step of implicit score matching, mean(1/2 |s|^2 + tr ds/dx), for a softplus MLP score net in PyTorch and JAX.
 
 usage: bench_trace.py [--dim 64] [--hidden 512] [--layers 2] [--batch 128] [--framework torch|jax|both] [--seconds 4]
-                      [--method NAME,NAME...] [--json]
-`--layers` counts hidden layers. A step is loss, gradient for all parameters, Adam; float32; 2 threads.
+                      [--threads 2] [--method NAME,NAME...] [--json]
+`--layers` counts hidden layers. A step is loss, gradient for all parameters, Adam; float32. JAX takes a thread for each core that
+it may run on, so it is given --threads of them.
 Methods: dsm (no trace, for scale), hutchinson (one Rademacher probe, reverse over reverse), hutchinson_jvp (reverse over forward),
 loop (one VJP per dimension, what people write), vmap_rev, vmap_fwd (full Jacobian, batched), structured and collapsed (the
 contraction orders of docs/exact_trace.md, written by hand; collapsed only for 1 or 2 hidden layers).
 Prints one line a method: minimum and median in ms, or with --json an object with seconds_min, seconds_median, peak_rss_mb and
 peak_step_mb (what the steps added to the process; with one method a run it is that method's). JAX methods are all jitted.
 """
-import argparse, json, resource, time
+import argparse, json, os, resource, time
 p = argparse.ArgumentParser()
-for name, default in dict(dim=64, hidden=512, layers=2, batch=128, framework='both', seconds=4.0).items():
+for name, default in dict(dim=64, hidden=512, layers=2, batch=128, threads=2, framework='both', seconds=4.0).items():
     p.add_argument('--' + name, type=type(default), default=default)
 p.add_argument('--method', default='')
 p.add_argument('--json', action='store_true')
@@ -48,7 +49,7 @@ def torch_methods():
     import torch
     import torch.nn.functional as F
     from torch.func import jacfwd, jacrev, jvp, vmap
-    torch.set_num_threads(2)
+    torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     layers = [torch.nn.Linear(i, o) for i, o in zip(sizes, sizes[1:])]
     net = torch.nn.Sequential(*[m for l in layers[:-1] for m in (l, torch.nn.Softplus())], layers[-1])
@@ -117,6 +118,7 @@ def torch_methods():
 
 
 def jax_methods():
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:a.threads])
     import jax, jax.numpy as jnp
     keys = jax.random.split(jax.random.PRNGKey(0), K + 2)
     params = [(jax.random.normal(k, (i, o)) / i ** .5, jnp.zeros(o)) for k, i, o in zip(keys, sizes, sizes[1:])]
