@@ -47,11 +47,39 @@ class Second {
   }
 
  private:
-  // Without broadcasting between inputs and result.
+  // Without broadcasting between inputs and result, nor inside an input: of one that repeats itself along an axis a rule reads one
+  // slice, and what is differentiated for it arrives there, summed.
   bool plain() const {
-    for (int k = 0; k < node_.inputs.size(); ++k)
-      if (in_[static_cast<std::size_t>(k)].defined() && node_.inputs[k].shape != node_.outputs[0].shape) return false;
+    for (int k = 0; k < node_.inputs.size(); ++k) {
+      const auto& input = node_.inputs[k];
+      if (!in_[static_cast<std::size_t>(k)].defined()) continue;
+      if (input.shape != node_.outputs[0].shape || (input.kept.defined() && repeats(input.kept))) return false;
+    }
     return true;
+  }
+  static bool repeats(const Tensor& t) {
+    for (int axis = 0; axis < t.rank(); ++axis)
+      if (t.size(axis) > 1 && t.strides()[axis] == 0) return true;
+    return false;
+  }
+
+  // The inputs that move, each result once however often it is an input; `first`: which input that is.
+  struct Moving {
+    std::vector<Edge> edges;
+    std::vector<std::size_t> first;
+  };
+  Moving moving() const {
+    Moving m;
+    for (int k = 0; k < node_.inputs.size(); ++k) {
+      const Edge& e = node_.inputs[k].edge;
+      const bool seen = std::any_of(m.edges.begin(), m.edges.end(), [&](const Edge& o) {
+        return o.node.get() == e.node.get() && o.output == e.output;
+      });
+      if (!in_[static_cast<std::size_t>(k)].defined() || seen) continue;
+      m.edges.push_back(e);
+      m.first.push_back(static_cast<std::size_t>(k));
+    }
+    return m;
   }
 
   // 2 sum_r op(a_r, b_r); operands of lower rank get axes of size 1 behind the rows.
@@ -70,18 +98,7 @@ class Second {
   // sum_kl (d^2 g / du_k du_l) sum_r J_k J_l. Inputs that are the same result count once in l; what one input was made from, maybe
   // another input, does not count: the walk stops at this node.
   void elementwise() {
-    std::vector<Edge> edges;
-    std::vector<int> first;
-    for (int k = 0; k < node_.inputs.size(); ++k) {
-      const Tensor& j = in_[static_cast<std::size_t>(k)];
-      const Edge& e = node_.inputs[k].edge;
-      const bool seen = std::any_of(edges.begin(), edges.end(), [&](const Edge& o) {
-        return o.node.get() == e.node.get() && o.output == e.output;
-      });
-      if (!j.defined() || seen) continue;
-      edges.push_back(e);
-      first.push_back(k);
-    }
+    const auto [edges, first] = moving();
     const Tensor one = ones({}, node_.outputs[0].dtype, node_.outputs[0].device).expand(node_.outputs[0].shape);
     const bool record = is_recording();
     for (int k = 0; k < node_.inputs.size(); ++k) {
@@ -101,20 +118,16 @@ class Second {
       }
       for (std::size_t l = 0; l < edges.size(); ++l)
         if (hessian[l].defined())
-          add_to(outputs_[0], hessian[l] * over_rows(j, in_[static_cast<std::size_t>(first[l])], first[l] == k));
+          add_to(outputs_[0], hessian[l] * over_rows(j, in_[first[l]], first[l] == static_cast<std::size_t>(k)));
     }
   }
 
   // Any op: its tangent J_r' differentiated along J_r, one row at a time. What the tangent reads of the op are its inputs and its
   // results, so both move; what came before them is a constant here.
   void by_rows() {
-    std::vector<Edge> edges;
+    auto [edges, first] = moving();
     Tensors moves;
-    for (int k = 0; k < node_.inputs.size(); ++k)
-      if (in_[static_cast<std::size_t>(k)].defined()) {
-        edges.push_back(node_.inputs[k].edge);
-        moves.push_back(in_[static_cast<std::size_t>(k)]);
-      }
+    for (std::size_t k : first) moves.push_back(in_[k]);
     for (int j = 0; j < node_.outputs.size(); ++j)
       if (out_[static_cast<std::size_t>(j)].defined()) {
         edges.push_back({Ref<Node>(&node_), j});

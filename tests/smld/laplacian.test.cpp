@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "autograd/calculus/checkpoint.h"
 #include "autograd/calculus/functional.h"
 #include "autograd/grad.h"
 #include "nn/conv.h"
@@ -132,6 +133,22 @@ TEST_CASE("the Laplacian of a mixture's energy, known in closed form") {
   for (auto method : {LaplacianMethod::nested, LaplacianMethod::forward, LaplacianMethod::cheapest}) {
     CHECK(difference(laplacian(gaussian, x, {.method = method}), sum(diagonal(precision)).expand({6})) < 1e-12);
     CHECK(difference(laplacian(wave, x, {.method = method}), -3.0 * wave(x)) < 1e-12);
+  }
+}
+
+TEST_CASE("the Laplacian where a factor repeats itself along an axis, and where one result is two inputs of an op") {
+  const Tensor x = tensor({{1, 2}, {-3, 0.5}}, f64);
+  // |x|^4 as the sum over i of |x|^2 x_i^2, and |x|^2 by an op of its own
+  const Energy quartic = [](const Tensor& at) {
+    return sum(expand(sum(square(at), {-1}, true), at.shape()) * square(at), {-1});
+  };
+  const Energy twice = [](const Tensor& at) {
+    return checkpoint([](const Tensors& in) { return Tensors{sum(in[0] * in[1], {1})}; }, {at, at})[0];
+  };
+  for (auto method : {LaplacianMethod::nested, LaplacianMethod::forward, LaplacianMethod::cheapest}) {
+    INFO("method " << static_cast<int>(method));
+    CHECK(difference(laplacian(quartic, x, {.method = method}), 16 * sum(square(x), {-1})) < 1e-12);
+    CHECK(difference(laplacian(twice, x, {.method = method}), full({2}, 4, f64)) < 1e-12);
   }
 }
 
