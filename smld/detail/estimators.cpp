@@ -93,28 +93,35 @@ Tensor xtrace(const Products& j, std::int64_t d, const TraceOptions& o) {
   if (k < 1 || k > d) fail("xtrace", "2 to " + std::to_string(2 * d + 1) + " probes", std::to_string(o.probes));
   const Tensor omega = columns(probes(ProbeLaw::gaussian, k, j.x, o));  // (B, d, k)
   const Tensor y = columns(j(rows(omega), is_recording()));
-  Tensor q, s, w, x, u, c, singular;
+  Tensor q, s, x, u, c;
   {
     NoGrad guard;
     const auto [basis, r] = qr(y.detach());
     q = basis;
-    // Where J has rank below k (a last layer of zeros, dead units), R has no inverse; but then J's range lies in that of Q, and tr H is
-    // the trace itself.
+    // Where J has rank below k (a last layer of zeros, dead units), R has no inverse; but then J's range lies in that of Q, tr H is the
+    // trace itself, and Hutch++'s form (s = 0, c = 1) makes the gradient unbiased: it sees dJ outside Q, too. For that Q must know no
+    // more of omega than J's range: how LAPACK completes Q depends on it, so columns that add nothing to the range make way for others.
     const Tensor pivots = abs(diagonal(r)), identity = eye(k, y.dtype(), y.device()).expand(r.shape());
     const double eps = y.dtype() == f32 ? 1e-6 : 1e-14;
-    singular = amin(pivots, {-1}, true) <= eps * amax(pivots, {-1}, true);  // (B, 1)
+    const Tensor spent = pivots <= eps * amax(pivots, {-1}, true);  // (B, k)
+    const Tensor singular = any(spent, {-1}, true);                 // (B, 1)
+    // Of a device it is done unseen: to look is to wait. So that the cpu draws alike, the numbers are of a generator of their own.
+    if (y.device() != cpu || any(spent).item<bool>()) {
+      Generator fresh = generator_of(o).fork(generator_of(o).state().position);
+      q = qr(where(unsqueeze(spent, -2), randn(y.shape(), fresh, y.dtype(), y.device()), y.detach())).first;
+    }
     const Tensor safe = where(unsqueeze(singular, -1), identity, r);
-    const Tensor inverse = transpose(triangular_solve(safe, identity, true));
-    s = inverse / sqrt(sum(square(inverse), {-2}, true));  // unit columns of R^-T
-    w = matmul(transpose(q), omega);
+    const Tensor inverse = transpose(triangular_solve(safe, identity, true)), w = matmul(transpose(q), omega);
+    // Unit columns of R^-T.
+    s = where(unsqueeze(singular, -1), 0.0, inverse / sqrt(sum(square(inverse), {-2}, true)));
     x = w - s * sum(s * w, {-2}, true);
     u = omega - matmul(q, x);
-    c = where(singular, 0.0, static_cast<double>(d - k + 1) / sum(square(u), {-2}));
+    const Tensor length2 = where(singular, 1.0, sum(square(u), {-2}));
+    c = where(singular, 1.0, static_cast<double>(d - k + 1) / length2);
   }
   const Tensor z = columns(j(rows(q), is_recording())), h = matmul(transpose(q), z);
   const Tensor left_out = sum(s * matmul(h, s), {-2});  // s_i^T H s_i
-  const Tensor t =
-      sum(diagonal(h), {-1}, true) - where(singular, 0.0, left_out) + c * sum(u * (y - matmul(z, x)), {-2});
+  const Tensor t = sum(diagonal(h), {-1}, true) - left_out + c * sum(u * (y - matmul(z, x)), {-2});
   return mean(t, {-1});
 }
 

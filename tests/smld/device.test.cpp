@@ -198,6 +198,14 @@ TEST_CASE("exact and estimated traces on " STEIN_TEST_DEVICE " are those of the 
       r.push_back(t);
       for (const auto& d : grad({sum(t)}, net.parameters())) r.push_back(d);
     }
+    // A Jacobian of rank 1: XTrace draws anew, which the cpu does only because it looks.
+    Generator probes(6);
+    const Tensor up = randn({5, 1}, g, f64).to(device).requires_grad_(), down = randn({1, 5}, g, f64).to(device);
+    const Tensor t = trace([&](const Tensor& y) { return matmul(matmul(y, up), down); }, x,
+                           {.method = TraceMethod::xtrace, .probes = 6, .generator = &probes});
+    r.push_back(t);
+    r.push_back(grad(sum(t), up));
+    r.push_back(randn({2}, probes, f64, device));
     return r;
   };
   const Tensors here = run(cpu), there = run(test_device());

@@ -87,6 +87,35 @@ TEST_CASE("the trace is that of the result returned, dropout or not") {
     }
 }
 
+TEST_CASE("gradients through XTrace are unbiased where the Jacobian is singular, too") {
+  // A parameter and a draw for each of n samples: the mean over the samples is that over the draws.
+  const std::int64_t n = 4000;
+  Generator g(9);
+  const auto apply = [](const Tensor& w, const Tensor& x) { return squeeze(matmul(w, unsqueeze(x, -1)), -1); };
+  const auto unbiased = [&](const Tensor& gradients, const Tensor& expected) {
+    const Tensor error = sqrt(var(gradients, {0}) / static_cast<double>(n));
+    CHECK(amax(abs(mean(gradients, {0}) - expected) - 5 * error).item() < 1e-9);
+  };
+  {
+    const Tensor w = zeros({n, 4, 4}, f64).requires_grad_();
+    const Tensor t = trace([&](const Tensor& x) { return apply(w, x); }, randn({n, 4}, g, f64),
+                           {.method = TraceMethod::xtrace, .probes = 2, .generator = &g});
+    CHECK(amax(abs(t)).item() == 0);
+    unbiased(grad(sum(t), w), eye(4, f64));
+  }
+  {
+    const Tensor one_up = randn({8, 2}, g, f64), one_down = randn({2, 8}, g, f64);
+    const Tensor up = one_up.expand({n, 8, 2}).clone().requires_grad_(),
+                 down = one_down.expand({n, 2, 8}).clone().requires_grad_();
+    const Tensor t = trace([&](const Tensor& x) { return apply(up, apply(down, x)); }, randn({n, 8}, g, f64),
+                           {.method = TraceMethod::xtrace, .probes = 8, .generator = &g});
+    CHECK(difference(t, sum(one_up * transpose(one_down)).expand({n})) < 1e-9);
+    const Tensors gradients = grad({sum(t)}, {up, down});
+    unbiased(gradients[0], transpose(one_down));
+    unbiased(gradients[1], transpose(one_up));
+  }
+}
+
 TEST_CASE("XTrace of singular Jacobians: rank 0, and ranks below the number of probes, sample by sample") {
   Generator g(5);
   const Tensor x = from_vector(std::vector<double>{1, 2, 3, -1, -2, -3, 1, -2, -3}, {3, 3}),
