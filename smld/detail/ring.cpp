@@ -47,14 +47,14 @@ std::int64_t widest_but(const std::vector<std::int64_t>& n, int c) {
   return w;
 }
 
-// diag(d) on every row: x (1 or B, count, n), d (1 or B, n). A product of its own, since the derivative in d is a sum over the rows of
-// products as large as x, which need not be stored.
+// diag(d) on every row: x (1 or B, count, n), d (1 or B, 1, n), of x's rank, as leading axes of tangents want it. A product of its
+// own, since the derivative in d is a sum over the rows of products as large as x, which need not be stored.
 struct ScaleRows {
   static constexpr const char* name = "scale_rows";
   static constexpr Kind kind = Kind::bilinear;
-  Tensor forward(const Tensor& x, const Tensor& d) const { return x * unsqueeze(d, -2); }
-  Tensor vjp0(G g, In<1> d) const { return g * unsqueeze(d, -2); }
-  Tensor vjp1(G g, In<0> x) const { return vecdot(g, x, -2); }
+  Tensor forward(const Tensor& x, const Tensor& d) const { return x * d; }
+  Tensor vjp0(G g, In<1> d) const { return g * d; }
+  Tensor vjp1(G g, In<0> x) const { return unsqueeze(vecdot(g, x, -2), -2); }
 };
 
 // One chunk of rows [first, first + count) of the cut node: (B).
@@ -66,7 +66,7 @@ Tensor rows_of(const std::vector<Tensor>& m, const std::vector<Tensor>& d, int c
   };
   const auto scaled = [&](const Tensor& x, int p) {
     const Tensor& diagonal = d[at(p, r)];
-    return diagonal.defined() ? record(ScaleRows{}, x, diagonal) : x;
+    return diagonal.defined() ? record(ScaleRows{}, x, unsqueeze(diagonal, -2)) : x;
   };
   Tensor x = scaled(unsqueeze(narrowed(transpose(m[at(c, r)]), 0), 0), c + 1);  // (1 or B, count, n_{c+1})
   for (int p = c + 1; p < c + r - 1; ++p) x = scaled(matmul(x, transpose(m[at(p, r)])), p + 1);

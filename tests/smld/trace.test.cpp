@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "autograd/calculus/functional.h"
 #include "autograd/grad.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
@@ -158,6 +159,24 @@ TEST_CASE("named orders apply where they say, and agree") {
                       Catch::Matchers::Contains("[trace] expected a model to which the order applies"));
   }
   CHECK_THROWS_WITH(apply(convolutional(), TraceMethod::structured), Catch::Matchers::Contains("conv2d"));
+}
+
+TEST_CASE("forward mode goes through the trace by every order: jvp and hvp are what reverse mode finds in the loop") {
+  Generator g(13);
+  for (const auto& [m, merged] : {std::pair(mlp({4, 9, 8, 4}, "softplus"), TraceMethod::collapsed),
+                                  std::pair(mlp({7, 5, 5, 5, 7}, "tanh"), TraceMethod::cyclic)}) {
+    const Tensor x = randn(m.x, g, f64), v = randn(m.x, g, f64), at = x.detach().requires_grad_();
+    const Tensor slope = grad(sum(trace(m.f, at, {.method = TraceMethod::naive})), at, {.create_graph = true});
+    const Tensor along = sum(slope * v, {-1}), bent = grad(sum(along), at);
+    for (const auto method : {TraceMethod::exact, TraceMethod::structured, merged, TraceMethod::chunked})
+      for (const std::int64_t memory : {std::int64_t{1} << 30, std::int64_t{1}}) {
+        INFO(m.name << ", method " << static_cast<int>(method) << ", memory " << memory);
+        const TraceOptions o{.method = method, .memory = memory};
+        const auto t = [&score = m.f, o](const Tensor& y) { return trace(score, y, o); };
+        CHECK(distance(jvp(t, x, v).second, along.detach()) < 1e-10);
+        CHECK(distance(hvp([&](const Tensor& y) { return sum(t(y)); }, x, v).second, bent) < 1e-10);
+      }
+  }
 }
 
 TEST_CASE("the planner finds the known orders") {
