@@ -110,6 +110,7 @@ struct Walker {
     if (numel(out) % batch != 0 || out.empty())
       fail("trace", "a model that keeps the samples of the batch apart",
            std::string(node.name()) + " with a result " + to_string(out));
+    if (node.inputs[k].dtype != node.outputs[0].dtype) return give_up(node, "changes the dtype, and a ring has one");
     switch (node.op->kind()) {
       case Kind::elementwise:
         if (in != out && (in.rank() != 2 || out.rank() != 2 || in[0] != batch || in[1] != 1))

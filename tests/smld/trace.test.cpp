@@ -179,6 +179,16 @@ TEST_CASE("forward mode goes through the trace by every order: jvp and hvp are w
   }
 }
 
+TEST_CASE("a model that computes in another dtype has no chains: its trace is that of the loop") {
+  Generator g(14);
+  const Tensor x = randn({3, 4}, g), w = randn({4, 4}, g, f64);
+  const Score f = [&](const Tensor& at) { return matmul(at.to(f64), w).to(f32); };
+  const float expected = static_cast<float>(sum(diagonal(w)).item());
+  for (const auto method : {TraceMethod::exact, TraceMethod::naive, TraceMethod::chunked})
+    CHECK(distance(trace(f, x, {.method = method}), full({3}, expected)) < 1e-6);
+  CHECK_THAT(explain_trace(f, x), Catch::Contains("cast (changes the dtype"));
+}
+
 TEST_CASE("the planner finds the known orders") {
   const auto plan = [](const std::vector<std::int64_t>& sizes, std::int64_t batch) {
     Generator g(3);
