@@ -6,11 +6,36 @@
 #include "autograd/forward.h"
 #include "autograd/grad.h"
 #include "autograd/rule.h"
+#include "ops/exact_convolution.h"
+#include "tensor/device_math.h"
 #include "tensor/random.h"
 #include "tensor/recording.h"
 
 namespace stein {
 namespace {
+
+// What a run of a function depends on besides its inputs and captures: this thread's switches and the numbers it draws.
+struct Setting {
+  Generator::State random = default_generator().state();
+  detail::DeviceMath math = detail::device_math;
+  bool exact_convolution = detail::exact_convolution;
+};
+
+// While alive, this thread is in an earlier setting.
+class Restored {
+ public:
+  explicit Restored(const Setting& s) : draws_(s.random), convolution_(s.exact_convolution) {
+    detail::device_math = s.math;
+  }
+  ~Restored() { detail::device_math = before_; }
+  Restored(const Restored&) = delete;
+  Restored& operator=(const Restored&) = delete;
+
+ private:
+  Substitute draws_;
+  ExactConvolution convolution_;
+  detail::DeviceMath before_ = detail::device_math;
+};
 
 // One run of a function, recorded on variables of its own.
 struct Run {
@@ -29,6 +54,12 @@ Run run(const TensorsFunction& f, std::span<const Tensor> inputs, bool linked) {
   return r;
 }
 
+// f as it first ran. What is done with the graph afterwards is under the settings of its own time, as without a checkpoint.
+Run run_again(const TensorsFunction& f, const Setting& first, std::span<const Tensor> inputs, bool linked) {
+  const Restored setting(first);
+  return run(f, inputs, linked);
+}
+
 Tensors joined(std::span<const Tensor> a, std::span<const Tensor> b) {
   Tensors r(a.begin(), a.end());
   r.insert(r.end(), b.begin(), b.end());
@@ -37,12 +68,12 @@ Tensors joined(std::span<const Tensor> a, std::span<const Tensor> b) {
 
 // f(inputs) under no graph, then one node for it.
 Tensors record_checkpoint(const TensorsFunction& f, const Tensors& inputs, const Tensors& captured,
-                          const Generator::State& random, Tensors outputs);
+                          const Setting& first, Tensors outputs);
 
 class Checkpoint final : public Op {
  public:
-  Checkpoint(TensorsFunction f, int explicit_inputs, Generator::State random)
-      : f_(std::move(f)), explicit_(explicit_inputs), random_(random) {}
+  Checkpoint(TensorsFunction f, int explicit_inputs, const Setting& first)
+      : f_(std::move(f)), explicit_(explicit_inputs), first_(first) {}
 
   const char* name() const override { return "checkpoint"; }
   Kind kind() const override { return Kind::general; }
@@ -53,12 +84,11 @@ class Checkpoint final : public Op {
     std::vector<int> asked;
     for (int k = 0; k < node.inputs.size(); ++k)
       if ((wanted & bit(k)) && node.inputs[k].edge.node) asked.push_back(k);
-    const TensorsFunction back = [f = f_, random = random_, n = explicit_, lead, asked, outside = captured(node),
+    const TensorsFunction back = [f = f_, first = first_, n = explicit_, lead, asked, outside = captured(node),
                                   has = defined(cotangents)](const Tensors& z) {
       const auto [inputs, given] = split(z, n);
       const bool create_graph = is_recording();
-      const Substitute replay(random);  // draws what the first run drew
-      const Run r = run(f, inputs, create_graph);
+      const Run r = run_again(f, first, inputs, create_graph);
       Tensors from;
       GradOptions options;
       options.batched = lead;
@@ -89,12 +119,11 @@ class Checkpoint final : public Op {
   }
 
   Tensors jvp(const Node& node, std::span<const Tensor> tangents, int lead) const override {
-    const TensorsFunction push = [f = f_, random = random_, n = explicit_, lead, outside = captured(node),
+    const TensorsFunction push = [f = f_, first = first_, n = explicit_, lead, outside = captured(node),
                                   has = defined(tangents)](const Tensors& z) {
       const auto [inputs, given] = split(z, n);
       const bool create_graph = is_recording();
-      const Substitute replay(random);  // draws what the first run drew
-      const Run r = run(f, inputs, create_graph);
+      const Run r = run_again(f, first, inputs, create_graph);
       std::vector<Edge> moved;
       for (std::size_t k = 0; k < has.size(); ++k)
         if (has[k]) moved.push_back(edge_of(k < r.inputs.size() ? r.inputs[k] : outside[k - r.inputs.size()]));
@@ -145,26 +174,26 @@ class Checkpoint final : public Op {
     for (const auto& t : along)
       if (t.defined()) z.push_back(t);
     if (!is_recording()) return derivative(z);
-    const auto random = default_generator().state();
+    const Setting first;
     Tensors outputs = [&] {
       const NoGrad guard;
       return derivative(z);
     }();
-    return record_checkpoint(derivative, z, captured(node), random, std::move(outputs));
+    return record_checkpoint(derivative, z, captured(node), first, std::move(outputs));
   }
 
   TensorsFunction f_;
   int explicit_;
-  Generator::State random_;
+  Setting first_;
 };
 
 Tensors record_checkpoint(const TensorsFunction& f, const Tensors& inputs, const Tensors& captured,
-                          const Generator::State& random, Tensors outputs) {
+                          const Setting& first, Tensors outputs) {
   for (auto& y : outputs) y = y.detach();
   bool any = !captured.empty();
   for (const auto& x : inputs) any = any || x.requires_grad();
   if (any)
-    detail::attach(make_ref<Checkpoint>(f, static_cast<int>(inputs.size()), random), joined(inputs, captured), outputs);
+    detail::attach(make_ref<Checkpoint>(f, static_cast<int>(inputs.size()), first), joined(inputs, captured), outputs);
   return outputs;
 }
 
@@ -172,7 +201,7 @@ Tensors record_checkpoint(const TensorsFunction& f, const Tensors& inputs, const
 
 Tensors checkpoint(const TensorsFunction& f, const Tensors& inputs) {
   if (!is_recording()) return f(inputs);
-  const auto random = default_generator().state();
+  const Setting first;
   Tensors outputs, captured;
   {
     const detail::Captures captures(detail::next_node_id());
@@ -180,7 +209,7 @@ Tensors checkpoint(const TensorsFunction& f, const Tensors& inputs) {
     outputs = r.outputs;
     captured = captures.tensors(outputs);
   }
-  return record_checkpoint(f, inputs, captured, random, std::move(outputs));
+  return record_checkpoint(f, inputs, captured, first, std::move(outputs));
 }
 
 Tensor checkpoint(const TensorFunction& f, const Tensor& x) {

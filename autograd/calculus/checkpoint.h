@@ -16,7 +16,8 @@ namespace stein {
 /// this is NOT noticed. f is kept and called later, so it must own what it captures (handles by value) or outlive the
 /// graph. f must be a pure function: of its inputs, of captured tensors, and of default_generator(), from which each run
 /// draws the same as the first, provided that no other thread drew from it during the first. Other generators that f
-/// captures go on instead: fork one inside f (`Generator g(seed)`). Without recording this is f(inputs).
+/// captures go on instead: fork one inside f (`Generator g(seed)`). Each run is under the guards of the first
+/// (ExactConvolution, AllowBF16, ...), whatever is alive by then. Without recording this is f(inputs).
 Tensors checkpoint(const TensorsFunction& f, const Tensors& inputs);
 Tensor checkpoint(const TensorFunction& f, const Tensor& x);  ///< of one input and one output
 

@@ -7,7 +7,9 @@
 #include "autograd/calculus/check.h"
 #include "autograd/forward.h"
 #include "autograd/grad.h"
+#include "ops/exact_convolution.h"
 #include "ops/ops.h"
+#include "tensor/device_math.h"
 #include "tensor/random.h"
 
 using namespace stein;
@@ -247,4 +249,40 @@ TEST_CASE("checkpoint: the second run leaves the draws of other threads alone") 
   CHECK(equal(d, randn({4}, generator, f64)));
   CHECK(before == state.position);
   CHECK(after == before + 2);
+}
+
+namespace {
+
+// The gradients in x and w of the sum of f's squares, f recorded under Guard and differentiated without, with and without a checkpoint.
+template <class Guard>
+void check_guarded(const std::function<Tensor(const Tensor& x, const Tensor& w)>& f, const Tensor& input,
+                   const Tensor& weight) {
+  const Tensor x = input.detach().requires_grad_(), w = weight.detach().requires_grad_();
+  const TensorFunction net = [=](const Tensor& at) { return square(f(at, w)); };
+  Tensor plain, saved;
+  {
+    const Guard guard;
+    plain = sum(net(x));
+    saved = sum(checkpoint(net, x));
+  }
+  const auto on_cpu = [](const Tensor& t) { return t.detach().to(cpu); };
+  const Tensors expected = grad({plain}, {x, w}), got = grad({saved}, {x, w}), unguarded = grad({sum(net(x))}, {x, w});
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(equal(on_cpu(got[i]), on_cpu(expected[i])));
+    CHECK_FALSE(equal(on_cpu(unguarded[i]), on_cpu(expected[i])));  // the guard does matter
+  }
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: f runs again under ExactConvolution when it first did, its derivative under what holds then") {
+  Generator g(6);
+  check_guarded<ExactConvolution>([](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {.padding = 1}); },
+                                  randn({2, 32, 16, 16}, g), randn({32, 32, 3, 3}, g));
+}
+
+TEST_CASE("checkpoint: f runs again under AllowBF16 when it first did, on sim") {
+  Generator g(7);
+  check_guarded<AllowBF16>([](const Tensor& x, const Tensor& w) { return matmul(x, w); },
+                           randn({8, 16}, g).to(simulated), randn({16, 8}, g).to(simulated));
 }
