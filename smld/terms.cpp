@@ -7,6 +7,7 @@
 #include "smld/detail/checks.h"
 #include "smld/detail/model_at.h"
 #include "smld/detail/products.h"
+#include "smld/detail/same_draws.h"
 #include "smld/detail/samples.h"
 #include "smld/detail/slices.h"
 #include "smld/ladder.h"
@@ -120,14 +121,16 @@ Terms finite_differences(const char* op, const char* name, const Tensor& x, cons
 
 }  // namespace
 
-Terms fd_ssm_terms(const Score& score, const Tensor& x, const Tensor& v, double eps) {
+Terms fd_ssm_terms(const Score& given, const Tensor& x, const Tensor& v, double eps) {
+  const Score score = detail::same_draws(given);
   return finite_differences("fd_ssm_loss", kHalfSquare, x, v, eps, [&](const Tensor& step, double h) {
     const Tensor up = scored("fd_ssm_loss", score, x + step), down = scored("fd_ssm_loss", score, x - step);
     return std::pair(per_sample(square(up + down)) / 8, per_sample((up - down) * step) / (2 * h * h));
   });
 }
 
-Terms fd_ssm_energy_terms(const Energy& energy, const Tensor& x, const Tensor& v, double eps) {
+Terms fd_ssm_energy_terms(const Energy& given, const Tensor& x, const Tensor& v, double eps) {
+  const Energy energy = detail::same_draws(given);
   const Tensor middle = 2 * energy_of(energy, x);
   return finite_differences("fd_ssm_energy", kSlice, x, v, eps, [&](const Tensor& step, double h) {
     const Tensor up = energy_of(energy, x + step), down = energy_of(energy, x - step);
@@ -141,9 +144,10 @@ Terms dsm_terms(const Score& score, const Tensor& noisy, const Tensor& target, d
   return {{kDistance, half_square(scale == 1 ? s - target : scale * (s - target))}};
 }
 
-Terms antithetic_terms(const Score& score, const Tensor& x, const Tensor& z, double sigma) {
+Terms antithetic_terms(const Score& given, const Tensor& x, const Tensor& z, double sigma) {
   check_positive("antithetic_dsm", "a noise level", sigma);
   same_shape("antithetic_dsm", x, z, "noise");
+  const Score score = detail::same_draws(given);
   const Tensor up = scored("antithetic_dsm", score, x + sigma * z);
   const Tensor down = scored("antithetic_dsm", score, x - sigma * z);
   return {{kHalfSquare, 0.5 * (half_square(up) + half_square(down))},

@@ -37,7 +37,8 @@ Terms ssm_terms(const Score& score, const Tensor& x, const Tensor& v);
 /// 1/2 |s|^2 + v^T (ds/dx) v, averaged over the m probes.
 Terms ssm_vr_terms(const Score& score, const Tensor& x, const Tensor& v);
 /// SSM-VR without a second derivative, y+- = x +- h v, h = eps / sqrt(d): |s(y+) + s(y-)|^2 / 8 + (s(y+) - s(y-)) . v / (2 h).
-/// With |v| = sqrt(d) this is the published form with |v| = eps. Bias O(eps^2); in f32 rounding grows as 1/eps. Throws Error
+/// With |v| = sqrt(d) this is the published form with |v| = eps. Bias O(eps^2); in f32 rounding grows as 1/eps. All its evaluations of s
+/// draw the same from default_generator() (masks of dropout), as they do for the energy below and for antithetic_terms. Throws Error
 /// unless eps > 0.
 Terms fd_ssm_terms(const Score& score, const Tensor& x, const Tensor& v, double eps);
 

@@ -12,6 +12,7 @@
 #include "smld/detail/estimators.h"
 #include "smld/detail/planner.h"
 #include "smld/detail/products.h"
+#include "smld/detail/same_draws.h"
 #include "smld/detail/samples.h"
 #include "tensor/detail/names.h"
 #include "tensor/recording.h"
@@ -39,16 +40,12 @@ struct Run {
   bool record;  // the caller can differentiate the results
   Score again;  // f, drawing from default_generator() what it drew in this run (dropout)
 
-  Run(const Score& f, const Tensor& input) {
-    again = [f, state = default_generator().state()](const Tensor& at) {
-      const Substitute same(state);
-      return f(at);
-    };
+  Run(const Score& f, const Tensor& input) : again(detail::same_draws(f)) {
     if (input.rank() < 1) fail("trace", "x (B, ...)", describe(input));
     const bool recording = is_recording();
     NoGrad on(false);
     x = detail::variable(input);
-    s = f(x);
+    s = again(x);
     if (s.shape() != x.shape() || s.dtype() != x.dtype())
       fail("trace", "a model whose result is " + describe(x), describe(s));
     record = recording;

@@ -22,7 +22,8 @@ enum class TraceMethod : std::uint8_t {
   hutchinson,  ///< mean of v^T J v (Hutchinson 1990)
   hutchpp,     ///< Hutch++ (Meyer et al. 2021)
   xtrace,      ///< XTrace (Epperly et al. 2023)
-  fd           ///< Hutchinson by central differences, no derivative taken: v . (f(x + e v) - f(x - e v)) / (2 e)
+  fd  ///< Hutchinson by central differences, no derivative taken: v . (f(x + e v) - f(x - e v)) / (2 e); all evaluations
+      ///< draw the same from default_generator()
 };
 /// "exact", "naive", ..., "hutch++", "xtrace", "fd". Throws Error for others.
 TraceMethod trace_method(const std::string& name);

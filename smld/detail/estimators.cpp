@@ -5,6 +5,8 @@
 
 #include "autograd/grad.h"
 #include "ops/ops.h"
+#include "smld/detail/checks.h"
+#include "smld/detail/same_draws.h"
 #include "smld/detail/samples.h"
 #include "tensor/detail/names.h"
 #include "tensor/recording.h"
@@ -140,9 +142,10 @@ Tensor estimate(const Tensor& s, const Tensor& x, const TraceOptions& o) {
   }
 }
 
-std::pair<Tensor, Tensor> finite_differences(const Score& f, const Tensor& x, const TraceOptions& o) {
+std::pair<Tensor, Tensor> finite_differences(const Score& given, const Tensor& x, const TraceOptions& o) {
   const auto d = sample_size(x);
-  if (!(o.step > 0)) fail("trace", "a step above 0", std::to_string(o.step));
+  check_positive("trace", "a step", o.step);
+  const Score f = same_draws(given);
   const Tensor s = f(x);
   if (s.shape() != x.shape() || s.dtype() != x.dtype())
     fail("trace", "a model whose result is " + describe(x), describe(s));

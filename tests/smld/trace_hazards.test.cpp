@@ -10,6 +10,7 @@
 #include "ops/ops.h"
 #include "smld/energy.h"
 #include "smld/laplacian.h"
+#include "smld/terms.h"
 #include "smld/trace.h"
 #include "tensor/recording.h"
 #include "tensor/storage.h"
@@ -85,6 +86,28 @@ TEST_CASE("the trace is that of the result returned, dropout or not") {
       const EnergyTerms t = energy_terms(e, x, {.method = method, .memory = memory});
       CHECK(difference(t.laplacian, sum(t.gradient / x, {-1})) < 1e-12);
     }
+}
+
+TEST_CASE("finite differences: one mask of dropout for all evaluations, drawn once") {
+  Generator g(8);
+  const Tensor x = 1.0 + uniform({3, 6}, g, 0, 1, f64), v = rademacher({2, 3, 6}, g, f64);
+  const Score f = [](const Tensor& at) { return dropout(square(at), 0.5, default_generator()); };
+  const Energy e = [&](const Tensor& at) { return sum(f(at), {-1}); };
+  // Rademacher probes are exact for a diagonal J, central differences for squares.
+  const auto check = [&](const auto& estimate, const auto& exact) {
+    const auto before = default_generator().state();
+    const Tensor t = estimate();
+    const auto after = default_generator().state();
+    default_generator().set_state(before);
+    CHECK(difference(t, sum(exact(f(x)), {-1})) < 1e-9);
+    CHECK(default_generator().state() == after);
+  };
+  const auto slope = [&](const Tensor& s) { return 2.0 * s / x; };
+  const auto bend = [&](const Tensor& s) { return 2.0 * s / square(x); };
+  check([&] { return trace(f, x, {.method = TraceMethod::fd, .probes = 3, .generator = &g, .step = 0.01}); }, slope);
+  check([&] { return fd_ssm_terms(f, x, v, 0.01)[1].second; }, slope);
+  check([&] { return neg(fd_ssm_energy_terms(e, x, v, 0.1)[1].second); }, bend);
+  check([&] { return antithetic_terms(f, x, reshape(narrow(v, 0, 0, 1), x.shape()), 0.1)[1].second; }, slope);
 }
 
 TEST_CASE("gradients through XTrace are unbiased where the Jacobian is singular, too") {
