@@ -78,8 +78,9 @@ OdeResult heun(const OdeRhs& f, const Tensor& start, double from, double to, std
 OdeResult dormand_prince(const OdeRhs& f, const Tensor& start, double from, double to, const OdeOptions& o) {
   constexpr const char* op = "dormand_prince";
   check_times(op, start, from, to);
-  if (!(o.rtol >= 0 && o.atol >= 0 && o.rtol + o.atol > 0 && o.first_step >= 0))
-    fail(op, "tolerances of at least 0, not both 0, and a first step of at least 0",
+  if (!(o.rtol >= 0 && o.atol >= 0 && o.rtol + o.atol > 0 && std::isfinite(o.rtol + o.atol) && o.first_step >= 0 &&
+        std::isfinite(o.first_step)))
+    fail(op, "finite tolerances of at least 0, not both 0, and a finite first step of at least 0",
          std::to_string(o.rtol) + ", " + std::to_string(o.atol) + ", " + std::to_string(o.first_step));
   NoGrad guard;
   Rhs rhs(op, f);

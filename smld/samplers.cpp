@@ -11,8 +11,8 @@ namespace stein::smld {
 namespace {
 
 void check_steps(const char* op, double tau, std::int64_t steps) {
-  if (!(tau > 0) || steps < 0)
-    fail(op, "a step size above 0 and at least 0 steps", std::to_string(tau) + ", " + std::to_string(steps));
+  if (!(tau > 0 && std::isfinite(tau)) || steps < 0)
+    fail(op, "a finite step size above 0 and at least 0 steps", std::to_string(tau) + ", " + std::to_string(steps));
 }
 
 Tensor one_step(const Tensor& x, const Tensor& s, double tau, LangevinStep step, const detail::Hooks& run) {
@@ -75,12 +75,13 @@ MalaResult mala(const std::function<Tensor(const Tensor&)>& log_density, const S
 Tensor annealed_langevin(const LevelScore& score, const Tensor& ladder, const Tensor& start, Generator& generator,
                          const AnnealedOptions& options) {
   const auto sigmas = ladder.to(f64).to_vector<double>();
-  if (ladder.rank() != 1 || sigmas.empty() || options.steps_per_level < 1 || options.epsilon < 0)
-    fail("annealed_langevin", "at least one level, one step a level and a step size of at least 0",
+  if (ladder.rank() != 1 || sigmas.empty() || options.steps_per_level < 1 ||
+      !(options.epsilon >= 0 && std::isfinite(options.epsilon)))
+    fail("annealed_langevin", "at least one level, one step a level and a finite step size of at least 0",
          describe(ladder) + ", " + std::to_string(options.steps_per_level) + ", " + std::to_string(options.epsilon));
   for (std::size_t i = 0; i < sigmas.size(); ++i)
-    if (!(sigmas[i] > 0) || (i > 0 && sigmas[i] > sigmas[i - 1]))
-      fail("annealed_langevin", "noise levels above 0, the largest first",
+    if (!(sigmas[i] > 0 && std::isfinite(sigmas[i])) || (i > 0 && sigmas[i] > sigmas[i - 1]))
+      fail("annealed_langevin", "finite noise levels above 0, the largest first",
            std::to_string(sigmas[i]) + " as number " + std::to_string(i));
   NoGrad guard;
   const double last = sigmas.back();

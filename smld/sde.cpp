@@ -13,8 +13,9 @@ namespace stein::smld {
 namespace {
 
 void check_betas(const char* op, double low, double high) {
-  if (!(low >= 0 && high >= low && high > 0))
-    fail(op, "0 <= beta_min <= beta_max, beta_max above 0", std::to_string(low) + ", " + std::to_string(high));
+  if (!(low >= 0 && high >= low && high > 0 && std::isfinite(high)))
+    fail(op, "0 <= beta_min <= beta_max, beta_max above 0 and finite",
+         std::to_string(low) + ", " + std::to_string(high));
 }
 
 double checked(double t) {
@@ -71,8 +72,8 @@ Sde Sde::sub_vp(double beta_min, double beta_max) {
 }
 
 Sde Sde::ve(double sigma_min, double sigma_max) {
-  if (!(sigma_min > 0 && sigma_max > sigma_min))
-    fail("ve", "0 < sigma_min < sigma_max", std::to_string(sigma_min) + ", " + std::to_string(sigma_max));
+  if (!(sigma_min > 0 && sigma_max > sigma_min && std::isfinite(sigma_max)))
+    fail("ve", "0 < sigma_min < sigma_max, finite", std::to_string(sigma_min) + ", " + std::to_string(sigma_max));
   return {Kind::ve, sigma_min, sigma_max};
 }
 

@@ -35,12 +35,13 @@ class Sde {
   enum class Kind : std::uint8_t { vp, sub_vp, ve };
 
   /// Variance preserving: g^2 = beta(t) = beta_min + t (beta_max - beta_min), f = -beta/2, alpha = exp(-B/2),
-  /// sigma^2 = 1 - exp(-B), B the integral of beta. Throws Error unless 0 <= beta_min <= beta_max and 0 < beta_max.
+  /// sigma^2 = 1 - exp(-B), B the integral of beta. Throws Error unless 0 <= beta_min <= beta_max and 0 < beta_max,
+  /// finite.
   static Sde vp(double beta_min = 0.1, double beta_max = 20);
   /// The same drift and alpha; sigma = 1 - exp(-B), g^2 = beta (1 - exp(-2B)): below VP's at every time.
   static Sde sub_vp(double beta_min = 0.1, double beta_max = 20);
   /// Variance exploding: no drift, sigma = sigma_min (sigma_max / sigma_min)^t, g^2 = 2 sigma^2 ln(sigma_max / sigma_min).
-  /// At t = 0 the noise sigma_min is already there. Throws Error unless 0 < sigma_min < sigma_max.
+  /// At t = 0 the noise sigma_min is already there. Throws Error unless 0 < sigma_min < sigma_max, finite.
   static Sde ve(double sigma_min = 0.01, double sigma_max = 50);
   /// "vp", "sub-vp" or "ve" with the values above. Throws Error for other names.
   static Sde named(const std::string& name);

@@ -84,6 +84,12 @@ TEST_CASE("an ODE that cannot be followed is an error that says where") {
   CHECK_THROWS_WITH(dormand_prince([](double, const Tensor&) { return ones({2}, f64); }, ones({1}, f64), 0, 1),
                     "[dormand_prince] expected a derivative of y's shape and dtype, f64 (1,); got f64 (2,)");
   CHECK_THROWS_AS(dormand_prince(growth, ones({1}, f64), 0, 1, {.rtol = 0, .atol = 0}), Error);
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH(dormand_prince(growth, ones({1}, f64), 0, 1, {.rtol = inf}),
+                    Catch::StartsWith("[dormand_prince] expected finite tolerances of at least 0, not both 0, and a "
+                                      "finite first step of at least 0; got inf, "));
+  CHECK_THROWS_AS(dormand_prince(growth, ones({1}, f64), 0, 1, {.atol = inf}), Error);
+  CHECK_THROWS_AS(dormand_prince(growth, ones({1}, f64), 0, 1, {.first_step = inf}), Error);
   CHECK_THROWS_AS(heun(growth, ones({1}, f64), 0, 1, 0), Error);
   CHECK_THROWS_AS(heun(square_growth, ones({1}, f64), 0, 20, 10), Error);
   CHECK_THROWS_AS(heun(growth, ones({1}, f64), 0, 1, 5, [](std::int64_t done, std::int64_t) { return done < 3; }),

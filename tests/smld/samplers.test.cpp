@@ -49,7 +49,7 @@ TEST_CASE(
     CHECK(sum(square(mode)).item() / sum(right).item() == Approx(expected).epsilon(0.1));
   }
   CHECK_THROWS_WITH(langevin([](const Tensor& t) { return t; }, ones({1, 1}), 0, 1, default_generator()),
-                    "[langevin] expected a step size above 0 and at least 0 steps; got 0.000000, 1");
+                    "[langevin] expected a finite step size above 0 and at least 0 steps; got 0.000000, 1");
 }
 
 TEST_CASE("annealed Langevin: the half step is the full step of half the size, by default and when named") {
@@ -74,9 +74,20 @@ TEST_CASE("annealed Langevin: the half step is the full step of half the size, b
   CHECK(!allclose(run(LangevinStep::half, 0.05), full_step, 1e-3));
   CHECK(allclose(run(LangevinStep::half, 0.06), run(LangevinStep::full, 0.03), 1e-12));
   Generator own(9);
-  CHECK_THROWS_WITH(annealed_langevin(f, tensor({0.5, 2}, f64), start, own),
-                    "[annealed_langevin] expected noise levels above 0, the largest first; got 2.000000 as number 1");
+  CHECK_THROWS_WITH(
+      annealed_langevin(f, tensor({0.5, 2}, f64), start, own),
+      "[annealed_langevin] expected finite noise levels above 0, the largest first; got 2.000000 as number 1");
   CHECK_THROWS_AS(annealed_langevin(f, tensor({1, 0}, f64), start, own), Error);
+  CHECK_THROWS_AS(annealed_langevin(f, tensor({INFINITY, 1}, f64), start, own), Error);
+  for (const double epsilon : {std::nan(""), double{INFINITY}, -0.1}) {
+    AnnealedOptions options;
+    options.epsilon = epsilon;
+    CHECK_THROWS_WITH(
+        annealed_langevin(f, ladder, start, own, options),
+        Catch::StartsWith("[annealed_langevin] expected at least one level, one step a level and a finite "
+                          "step size of at least 0; got f64 ("));
+  }
+  CHECK_THROWS_AS(langevin([](const Tensor& x) { return neg(x); }, start, INFINITY, 1, own), Error);
   CHECK_NOTHROW(annealed_langevin(f, tensor({0.5, 0.5}, f64), start, own));
 }
 
@@ -144,7 +155,7 @@ TEST_CASE("denoising maps a mode's variance S to S^2 / (S + sigma_L^2); MALA's a
   CHECK_THROWS_WITH(mala(per_element, s, ones({2, 3}), 0.1, 1, g),
                     "[mala] expected a log-density (2,) of the samples' dtype; got f32 (2, 3)");
   CHECK_THROWS_WITH(mala(per_element, s, ones({2, 3}), -1, 1, g),
-                    "[mala] expected a step size above 0 and at least 0 steps; got -1.000000, 1");
+                    "[mala] expected a finite step size above 0 and at least 0 steps; got -1.000000, 1");
   CHECK_THROWS_WITH(langevin([](const Tensor& x) { return sum(x); }, ones({2, 3}), 0.1, 1, g),
                     "[langevin] expected a score of the samples' shape and dtype, f32 (2, 3); got f32 ()");
   SamplerHooks stop;

@@ -228,9 +228,12 @@ TEST_CASE("DDPM's chain: betas in equal steps, the kernel of the product, VP in 
 
 TEST_CASE("diffusions refuse what makes no sense") {
   CHECK_THROWS_WITH(Sde::vp(-1, 2),
-                    "[vp] expected 0 <= beta_min <= beta_max, beta_max above 0; got -1.000000, 2.000000");
+                    "[vp] expected 0 <= beta_min <= beta_max, beta_max above 0 and finite; got -1.000000, 2.000000");
   CHECK_THROWS_WITH(Sde::sub_vp(3, 2), Contains("[sub_vp] expected 0 <= beta_min <= beta_max"));
-  CHECK_THROWS_WITH(Sde::ve(2, 1), "[ve] expected 0 < sigma_min < sigma_max; got 2.000000, 1.000000");
+  CHECK_THROWS_WITH(Sde::ve(2, 1), "[ve] expected 0 < sigma_min < sigma_max, finite; got 2.000000, 1.000000");
+  CHECK_THROWS_WITH(Sde::vp(0.1, INFINITY),
+                    "[vp] expected 0 <= beta_min <= beta_max, beta_max above 0 and finite; got 0.100000, inf");
+  CHECK_THROWS_WITH(Sde::ve(0.01, INFINITY), "[ve] expected 0 < sigma_min < sigma_max, finite; got 0.010000, inf");
   CHECK_THROWS_WITH(Sde::named("edm"), "[sde] expected one of vp, sub-vp, ve; got 'edm'");
   CHECK(Sde::named("sub-vp").kind() == Sde::Kind::sub_vp);
   CHECK_THROWS_WITH(Sde::vp().kernel(zeros({2}, i64), 2), "[sde] expected times (B), f32 or f64; got i64 (2,)");
