@@ -70,7 +70,7 @@ Series& add(Panel::Data& p, Series::Kind kind, const std::string& label, const S
 }  // namespace
 
 Values::Values(const Tensor& t) {
-  const Tensor flat = t.detach().contiguous();
+  const Tensor flat = t.detach().to(cpu).contiguous();
   values_.reserve(static_cast<std::size_t>(t.numel()));
   visit_dtype(t.dtype(), [&](auto tag) {
     const auto* p = flat.data<typename decltype(tag)::type>();

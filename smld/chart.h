@@ -20,7 +20,7 @@ class Values {
   Values() = default;
   Values(std::vector<double> values) : values_(std::move(values)) {}  ///< as they are
   Values(std::initializer_list<double> values) : values_(values) {}   ///< as they are
-  Values(const Tensor& values);                                       ///< any shape, in logical order
+  Values(const Tensor& values);                                       ///< any shape and device, in logical order
   const std::vector<double>& vector() const& { return values_; }      ///< in order
   std::vector<double> vector() && { return std::move(values_); }      ///< in order
 

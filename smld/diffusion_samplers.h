@@ -10,7 +10,8 @@
 namespace stein::smld {
 
 /// Draws from the prior at t = 1, N(0, sde.prior_deviation()^2 I).
-Tensor prior_sample(const Sde& sde, const Shape& shape, Generator& generator, DType dtype = f32);
+Tensor prior_sample(const Sde& sde, const Shape& shape, Generator& generator, DType dtype = f32,
+                    const Device& device = cpu);
 
 // ---- the reverse SDE ----
 

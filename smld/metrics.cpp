@@ -16,11 +16,11 @@
 namespace stein::smld {
 namespace {
 
-/// (n, d) as f64, row-major.
+/// (n, d) as f64, row-major, on the cpu.
 Tensor rows(const char* op, const Tensor& x, std::int64_t least) {
   if (x.rank() != 2 || !is_floating(x.dtype()) || x.size(0) < least || x.size(1) < 1)
     fail(op, "samples (n, d), f32 or f64, n >= " + std::to_string(least), describe(x));
-  return x.detach().to(f64).contiguous();
+  return x.detach().to(cpu).to(f64).contiguous();
 }
 
 void check_bandwidth(double h) {

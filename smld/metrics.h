@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How far samples are from a known mixture or from other samples, and a score from the true one. Numbers come back as double: computed in
-// f64, not recorded. x, y: (n, d), f32 or f64.
+// f64, not recorded. x, y: (n, d), f32 or f64, on any device; distances are computed by the host.
 #pragma once
 
 #include "smld/data/mixture.h"

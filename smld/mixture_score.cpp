@@ -45,7 +45,7 @@ void diagonalise(double* a, double* v, std::int64_t d) {
 /// their quotient; log w_k N(x; ...), (B, K).
 struct MixtureScore::Parts {
   Tensor variances, pull, logits;
-  Tensor alpha, sigma, axes, means, eigenvalues;  // of x's dtype; alpha and sigma (B, 1, 1)
+  Tensor alpha, sigma, axes, means, eigenvalues;  // of x's dtype; alpha and sigma (B, 1, 1), or numbers
   /// sum_k r_k (axes_k u_k), (B, d), for u (B, K, d).
   Tensor average(const Tensor& u) const { return sum(softmax(logits, 1).unsqueeze(2) * back(u), {1}); }
   Tensor back(const Tensor& u) const {  // (B, K, d) -> (B, K, d)
@@ -73,18 +73,19 @@ MixtureScore::Parts MixtureScore::parts(const Tensor& x, const Kernel& k) const 
     if (t.dtype() != x.dtype() || (t.numel() != 1 && t.numel() != x.size(0)))
       fail("mixture_score", "a kernel of the points' dtype, for each of them or for all",
            describe(t) + " for " + describe(x));
-    return reshape(t, {-1, 1, 1});
+    return t.rank() == 0 ? t : reshape(t, {-1, 1, 1});  // a number from the cpu joins any device
   };
   Parts out;
   out.alpha = wide(k.alpha);
   out.sigma = wide(k.sigma);
-  out.axes = axes_.to(x.dtype());
-  out.means = means_.to(x.dtype());
-  out.eigenvalues = variances_.to(x.dtype());
+  const auto beside = [&](const Tensor& t) { return t.to(x.dtype()).to(x.device()); };
+  out.axes = beside(axes_);
+  out.means = beside(means_);
+  out.eigenvalues = beside(variances_);
   out.variances = square(out.alpha) * out.eigenvalues + square(out.sigma);
   const Tensor off = matmul((out.alpha * out.means - x.unsqueeze(1)).unsqueeze(2), out.axes).squeeze(2);
   out.pull = off / out.variances;
-  out.logits = log_weights_.to(x.dtype()) - 0.5 * sum(off * out.pull + log(out.variances), {2});
+  out.logits = beside(log_weights_) - 0.5 * sum(off * out.pull + log(out.variances), {2});
   return out;
 }
 

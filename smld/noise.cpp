@@ -40,7 +40,7 @@ void each_laplace_row(const char* op, const GaussianMixture& p, const Tensor& in
     if (i / d % d != i % d && p.covariances().data<double>()[i] != 0)
       fail(op, "a mixture with diagonal covariances", "a full one", "Laplace noise is smoothed dimension by dimension");
   NoGrad guard;
-  const Tensor x = input.detach().to(f64).contiguous();
+  const Tensor x = input.detach().to(cpu).to(f64).contiguous();
   std::vector<double> log_q(static_cast<std::size_t>(k)), s(static_cast<std::size_t>(k * d)), score;
   for (std::int64_t row = 0; row < x.size(0); ++row) {
     double top = -std::numeric_limits<double>::infinity();
@@ -94,8 +94,7 @@ Noise mixture_noise(const GaussianMixture& q) {
         static_cast<std::uint64_t>(integers(0, std::numeric_limits<std::int64_t>::max(), {1}, g).item<std::int64_t>());
     return q.sample(like.size(0), seed).to(like.dtype()).to(like.device());
   };
-  return {"mixture", size_of_mixture(q), draw,
-          [q](const Tensor& u) { return q.score(u.detach().to(cpu)).to(u.device()); }};
+  return {"mixture", size_of_mixture(q), draw, [q](const Tensor& u) { return q.score(u.detach()); }};
 }
 
 GaussianMixture convolve(const GaussianMixture& p, const GaussianMixture& q) {

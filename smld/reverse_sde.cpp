@@ -30,8 +30,8 @@ void check(const ReverseSdeOptions& o, double end) {
 
 }  // namespace
 
-Tensor prior_sample(const Sde& sde, const Shape& shape, Generator& generator, DType dtype) {
-  return sde.prior_deviation() * randn(shape, generator, dtype);
+Tensor prior_sample(const Sde& sde, const Shape& shape, Generator& generator, DType dtype, const Device& device) {
+  return sde.prior_deviation() * randn(shape, generator, dtype, device);
 }
 
 Predictor predictor(const std::string& name) {

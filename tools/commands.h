@@ -57,7 +57,7 @@ int loss(LossArgs args);
 
 struct LabArgs {
   std::vector<std::string> names;  // of experiments, or "list" or "all"
-  std::string out = "runs/lab";
+  std::string out = "runs/lab", device = "cpu";
   std::uint64_t seed = 0;
   bool quick = false, force = false, json = false, quiet = false;
 };

@@ -47,11 +47,16 @@ void claim(const std::string& folder) {
 }
 
 Json settings_of(const LabArgs& a, const std::string& name) {
-  return {{"stein_lab", name}, {"version", stein::detail::build_info().version}, {"seed", a.seed}, {"quick", a.quick}};
+  return {{"stein_lab", name},
+          {"version", stein::detail::build_info().version},
+          {"seed", a.seed},
+          {"quick", a.quick},
+          {"device", a.device}};
 }
 
 std::string command_of(const LabArgs& a, const std::string& name) {
-  return fmt::format("stein lab {} --seed {}{}", name, a.seed, a.quick ? " --quick" : "");
+  return fmt::format("stein lab {} --seed {}{}{}", name, a.seed, a.quick ? " --quick" : "",
+                     a.device == "cpu" ? "" : " --device " + a.device);
 }
 
 // Whether the experiment's folder was made with these settings.
@@ -71,7 +76,7 @@ Json run_one(const LabArgs& a, const Experiment& e) {
   fs::remove_all(partial);
   fs::create_directories(partial);
   const auto start = std::chrono::steady_clock::now();
-  Lab lab(partial, a.seed, a.quick, a.quiet);
+  Lab lab(partial, a.seed, a.quick, a.quiet, parse_device(a.device));
   try {
     e.run(lab);
     lab.check_interrupt();
@@ -119,8 +124,9 @@ void write_report(const LabArgs& a, const Json& results) {
     const Json mark = mark_of(folder);
     if (!c.failed && mark.value("stein_lab", "") == e.name) {
       c.article = article_of_page(read_text(folder + "/index.html"));
-      c.status = fmt::format("{:.1f} s, seed {}{}", mark.value("seconds", 0.0), mark.value("seed", std::uint64_t{0}),
-                             mark.value("quick", false) ? ", quick" : "");
+      const std::string device = mark.value("device", "cpu");
+      c.status = fmt::format("{:.1f} s, seed {}{}{}", mark.value("seconds", 0.0), mark.value("seed", std::uint64_t{0}),
+                             mark.value("quick", false) ? ", quick" : "", device == "cpu" ? "" : ", " + device);
       c.checks = mark.value("checks", Json::array()).size();
       c.missed = missed(mark);
     }
@@ -154,7 +160,9 @@ std::vector<std::string> lab_names() {
   return r;
 }
 
-int lab(const LabArgs& a) {
+int lab(const LabArgs& args) {
+  LabArgs a = args;
+  a.device = to_string(parse_device(args.device));  // one name for cuda and cuda:0; an unknown one makes no folder
   if (a.names.size() > 1)
     for (const char* alone : {"list", "all"})
       if (std::find(a.names.begin(), a.names.end(), alone) != a.names.end())

@@ -196,6 +196,7 @@ int main(int argc, char** argv) {
       ->check(experiment);
   c->add_option("--out", lab_args.out, "folder of the lab: each experiment leaves a folder in it");
   c->add_option("--seed", lab_args.seed, "seed of all random numbers")->check(not_negative);
+  add_device(*c, lab_args.device);
   c->add_flag("--quick", lab_args.quick, "small numbers of everything, in seconds: to see that it works");
   c->add_flag("--force", lab_args.force, "also run what was finished before with the same settings");
   c->add_flag("--json", lab_args.json, "print one JSON object");

@@ -135,7 +135,7 @@ void GaussianMixture::each_row(const char* op, const Tensor& input, double sigma
   if (input.rank() != 2 || input.size(1) != d_ || !is_floating(input.dtype()))
     fail(op, fmt::format("f32 or f64 points (B, {})", d_), describe(input));
   if (!(sigma >= 0) || !std::isfinite(sigma)) fail(op, "sigma >= 0", std::to_string(sigma));
-  const Tensor x = input.is_contiguous() ? input : input.detach().clone();
+  const Tensor x = input.detach().to(cpu).contiguous();
   const std::int64_t dd = d_ * d_;
   std::vector<double> factors(static_cast<std::size_t>(k_ * dd)), constant(static_cast<std::size_t>(k_));
   for (std::int64_t k = 0; k < k_; ++k) {
@@ -177,7 +177,7 @@ Tensor GaussianMixture::log_density(const Tensor& x, double sigma) const {
   Tensor out = empty({x.rank() ? x.size(0) : 0}, is_floating(x.dtype()) ? x.dtype() : f64);
   each_row("mixture.log_density", x, sigma,
            [&](std::int64_t b, double value, const auto&, const auto&) { write(out, b, value); });
-  return out;
+  return out.to(x.device());
 }
 
 Tensor GaussianMixture::score(const Tensor& x, double sigma) const {
@@ -190,7 +190,7 @@ Tensor GaussianMixture::score(const Tensor& x, double sigma) const {
       write(out, b * d_ + i, s);
     }
   });
-  return out;
+  return out.to(x.device());
 }
 
 Tensor GaussianMixture::responsibilities(const Tensor& x, double sigma) const {
@@ -198,7 +198,7 @@ Tensor GaussianMixture::responsibilities(const Tensor& x, double sigma) const {
   each_row("mixture.responsibilities", x, sigma, [&](std::int64_t b, double, const auto& r, const auto&) {
     for (std::int64_t k = 0; k < k_; ++k) write(out, b * k_ + k, r[static_cast<std::size_t>(k)]);
   });
-  return out;
+  return out.to(x.device());
 }
 
 Tensor GaussianMixture::sample(std::int64_t n, std::uint64_t seed) const {

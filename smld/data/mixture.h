@@ -12,7 +12,8 @@
 namespace stein::smld {
 
 /// p(x) = sum_k w_k N(x; mu_k, S_k) in R^d. With sigma > 0 every function speaks of p smoothed by N(0, sigma^2 I), which is the
-/// mixture with S_k + sigma^2 I. All arithmetic in f64.
+/// mixture with S_k + sigma^2 I. All arithmetic in f64, by the host: points on a device are fetched, and values go back to it. What drives a
+/// sampler there is MixtureScore (smld/mixture_score.h).
 class GaussianMixture {
  public:
   /// weights (K), positive, normalised here; means (K, d); covariances (K, d, d), symmetric and positive definite; all f64.
@@ -35,7 +36,7 @@ class GaussianMixture {
   /// sigma >= 0 and both are finite, and when the result is no mixture (alpha = sigma = 0).
   GaussianMixture perturbed(double alpha, double sigma) const;
 
-  /// (n, d) f64 draws: component by inverse transform, then mu_k + chol(S_k) z. Philox: the same seed gives the same draws.
+  /// (n, d) f64 draws on the cpu: component by inverse transform, then mu_k + chol(S_k) z. Philox: the same seed gives the same draws.
   Tensor sample(std::int64_t n, std::uint64_t seed) const;
   /// log p(x): x (B, d), f32 or f64; returns (B) of x's dtype.
   Tensor log_density(const Tensor& x, double sigma = 0) const;

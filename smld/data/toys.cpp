@@ -148,10 +148,10 @@ Tensor toy_score(std::string_view name, const Tensor& input, double sigma) {
          std::to_string(sigma));
   NoGrad guard;
   const Tensor x = input.detach().to(f64).contiguous();
-  if (!c) return checkerboard_score(x, sigma).to(input.dtype());
+  if (!c) return checkerboard_score(x.to(cpu), sigma).to(input.dtype()).to(input.device());
   // A mixture of equal balls: (sum_k r_k m_k - x) / v, log r_k = -|x - m_k|^2 / (2 v), |x|^2 being the same for all k.
   const double v = kNoise * kNoise + sigma * sigma;
-  const Tensor m = nodes(c), half = 0.5 * sum(square(m), {1});
+  const Tensor m = nodes(c).to(x.device()), half = 0.5 * sum(square(m), {1});
   return ((matmul(softmax((matmul(x, m.transpose()) - half) / v, 1), m) - x) / v).to(input.dtype());
 }
 

@@ -58,13 +58,13 @@ void least_loss(Lab& lab) {
   for (std::size_t k = 0; k < 3; ++k) {
     // Of the target t itself at sigma = 1; it goes as 1 / sigma.
     const Noise unit = law(k, 1);
-    const Tensor t = unit.score(unit.draw(zeros({n, 2}, f64), lab.generator()));
+    const Tensor t = unit.score(unit.draw(zeros({n, 2}, f64, lab.device()), lab.generator()));
     const Tensor half = 0.5 * sum(square(t), {1});
     const double unit_mean = k == 1 ? 2.0 : k == 0 ? 1.0 : mean_of(half);
     const double unit_deviation = k == 0 ? 1.0 : deviation(half);
     for (const double sigma : sigmas) {
       const Noise noise = law(k, sigma);
-      const Tensor x = p.sample(n, lab.seed() + 30);
+      const Tensor x = lab.put(p.sample(n, lab.seed() + 30));
       const Tensor u = noise.draw(x, lab.generator());
       const Tensor loss =
           total(dsm_terms([&](const Tensor& y) { return smoothed_score(p, k, sigma, y); }, x + u, noise.score(u)));
@@ -176,8 +176,8 @@ Spread spread_of(Lab& lab, const nn::MLP& net, const Objective& objective, const
 
 void gradient_noise(Lab& lab) {
   const auto p = GaussianMixture::named("ring");
-  const Tensor data = p.sample(lab.pick(20000, 1000), lab.seed()).to(f32);
-  const nn::MLP net({2, 32, 32, 2}, "silu", lab.generator());
+  const Tensor data = lab.put(p.sample(lab.pick(20000, 1000), lab.seed()).to(f32));
+  const nn::MLP net = lab.put(nn::MLP({2, 32, 32, 2}, "silu", lab.generator()));
   const std::int64_t batch = 128, batches = lab.pick(150, 8);
   const auto sigmas = scales(1, 0.001, lab.pick(7, 3));
   const double sensitivity = parameter_sensitivity(net, narrow(data, 0, 0, lab.pick(200, 20)));
@@ -200,7 +200,7 @@ void gradient_noise(Lab& lab) {
       relative[k].push_back(spreads[k].noise / (k == 3 ? sigma * sigma * signal : k == 5 ? spreads[5].signal : signal));
     }
     for (std::size_t k = 0; k < 3; ++k) {
-      const Tensor t = law(k, 1).score(law(k, 1).draw(zeros({20000, 2}, f64), lab.generator()));
+      const Tensor t = law(k, 1).score(law(k, 1).draw(zeros({20000, 2}, f64, lab.device()), lab.generator()));
       theory[k].push_back(std::sqrt(mean_of(square(t)) * sensitivity / static_cast<double>(batch)) / sigma);
     }
     Row row{sigma};
@@ -247,7 +247,7 @@ void gradient_noise(Lab& lab) {
 /// What a fixed number of steps reaches.
 void training(Lab& lab) {
   const auto p = GaussianMixture::named("ring");
-  const Tensor data = p.sample(lab.pick(50000, 1000), lab.seed()).to(f32);
+  const Tensor data = lab.put(p.sample(lab.pick(50000, 1000), lab.seed()).to(f32));
   const std::int64_t held = lab.pick(5000, 300), steps = lab.pick(1200, 10);
   const auto sigmas = scales(0.5, 0.005, lab.pick(5, 2));
   const std::vector<std::string> names{"plain", "scaled", "antithetic"};
@@ -259,12 +259,13 @@ void training(Lab& lab) {
                                             objective::dsm({.noise = gaussian_noise(sigma), .scaled = true}),
                                             objective::antithetic_dsm(sigma)};
     Generator noise(lab.seed() + 40);
-    const Tensor at = p.sample(held, lab.seed() + 1).to(f32) + sigma * randn({held, 2}, noise);
+    const Tensor at =
+        lab.put(p.sample(held, lab.seed() + 1).to(f32)) + sigma * randn({held, 2}, noise, f32, lab.device());
     size.push_back(mean(sum(square(p.score(at, sigma)), {1})).item());
     Row row{sigma};
     for (std::size_t k = 0; k < names.size(); ++k) {
       Generator g(lab.seed() + 41);
-      const nn::MLP net({2, 64, 64, 2}, "silu", g);
+      const nn::MLP net = lab.put(nn::MLP({2, 64, 64, 2}, "silu", g));
       const Score score = [&](const Tensor& x) { return net(x); };
       fit(lab, names[k] + ", σ = " + std::to_string(sigma).substr(0, 5), net, {.steps = steps, .lr = 5e-3, .decay = 0},
           data, 256, g, [&](const Tensor& x, Generator& r) { return objectives[k](unconditional(score), x, r).value; });
@@ -298,13 +299,13 @@ void three_laws(Lab& lab) {
   const double sigma = 0.7, h = std::sqrt(3.0);
   const GaussianMixture p(ones({3}, f64), from_vector<double>({0, 2, -h, -1, h, -1}, {3, 2}),
                           0.04 * eye(2, f64).expand({3, 2, 2}));
-  const Tensor data = p.sample(lab.pick(50000, 1000), lab.seed()).to(f32);
+  const Tensor data = lab.put(p.sample(lab.pick(50000, 1000), lab.seed()).to(f32));
   const std::int64_t held = lab.pick(5000, 300), cells = lab.pick(80, 20);
   const Extent plane{-4, 4, -3.5, 4.5};
-  const Tensor fine = grid_points(plane, cells, cells), coarse = grid_points(plane, 15, 15).to(f32);
+  const Tensor fine = grid_points(plane, cells, cells), coarse = lab.put(grid_points(plane, 15, 15).to(f32));
   Chart chart({.columns = 3, .width = 340, .height = 330});
   for (std::size_t k = 0; k < 3; ++k) {
-    const Tensor u = law(k, sigma).draw(zeros({1500, 2}, f32), lab.generator());
+    const Tensor u = law(k, sigma).draw(zeros({1500, 2}, f32, lab.device()), lab.generator());
     chart
         .panel((k == 2 ? "Mixture" : kLaws[k]) + std::string(" noise"), {.label = "u₁", .min = -2.6, .max = 2.6},
                {.label = "u₂", .min = -2.6, .max = 2.6})
@@ -316,12 +317,13 @@ void three_laws(Lab& lab) {
   for (std::size_t k = 0; k < 3; ++k) {
     const Noise noise = law(k, sigma);
     Generator g(lab.seed() + 50);
-    const nn::MLP net({2, 96, 96, 2}, "silu", g);
+    const nn::MLP net = lab.put(nn::MLP({2, 96, 96, 2}, "silu", g));
     const Score score = [&](const Tensor& x) { return net(x); };
     const Objective objective = objective::dsm({.noise = noise});
     fit(lab, std::string(kLaws[k]) + " noise", net, {.steps = lab.pick(3000, 10), .lr = 5e-3, .decay = 0}, data, 512, g,
         [&](const Tensor& x, Generator& r) { return objective(unconditional(score), x, r).value; });
-    const Tensor clean = p.sample(held, lab.seed() + 1).to(f32), at = clean + noise.draw(clean, lab.generator());
+    const Tensor clean = lab.put(p.sample(held, lab.seed() + 1).to(f32)),
+                 at = clean + noise.draw(clean, lab.generator());
     NoGrad guard;
     const Tensor s = score(at);
     Row row{kLaws[k]};

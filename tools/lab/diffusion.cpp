@@ -29,13 +29,13 @@ GaussianMixture data_law() {
                               {4, 2, 2})};
 }
 
-nn::ConditionalMLP small_net(nn::TimeFeatures time, Generator& g) {
-  return nn::ConditionalMLP({.hidden = {96, 96, 96}, .condition = {.time = time, .width = 64}}, g);
+nn::ConditionalMLP small_net(const Lab& lab, nn::TimeFeatures time, Generator& g) {
+  return lab.put(nn::ConditionalMLP({.hidden = {96, 96, 96}, .condition = {.time = time, .width = 64}}, g));
 }
 
-Family family(const std::string& name, const Sde& sde, const MixtureScore& exact, Generator& g) {
+Family family(const Lab& lab, const std::string& name, const Sde& sde, const MixtureScore& exact, Generator& g) {
   const bool ve = sde.kind() == Sde::Kind::ve;
-  const auto net = small_net(ve ? nn::TimeFeatures::log_fourier : nn::TimeFeatures::sinusoidal, g);
+  const auto net = small_net(lab, ve ? nn::TimeFeatures::log_fourier : nn::TimeFeatures::sinusoidal, g);
   // VE's inputs grow with sigma: brought back to order 1.
   const TimeScore raw = [net, ve](const Tensor& x, const Tensor& t) {
     return ve ? net(x / sqrt(unsqueeze(1 + square(t), 1)), t) : net(x, t);
@@ -66,19 +66,18 @@ void ddpm_is_a_score(Lab& lab, const MixtureScore& exact, const GaussianMixture&
   lab.heading("DDPM is a score");
   const NoiseModel eps = exact.noise_of(ddpm.chain);
   const TimeScore s = exact.score_of(vp.sde);
-  const Tensor x0 = p.sample(lab.pick<std::int64_t>(2000, 200), g.state().seed);
+  const Tensor x0 = lab.put(p.sample(lab.pick<std::int64_t>(2000, 200), g.state().seed));
+  const auto all = [&](double value, DType dtype) { return full({x0.size(0)}, value, dtype, lab.device()); };
   std::vector<Row> rows;
   double matched = 0, between = 0, own = 0;
   for (const std::int64_t i : {1, 10, 100, 300, 600, 990}) {
     const double t = vp_time(ddpm.chain, i), sigma = vp.sde.sigma(t);
     const Tensor x = vp.sde.alpha(t) * x0 + sigma * randn_like(x0, g);
-    const Tensor noise = eps(x, full({x.size(0)}, static_cast<double>(i), i64));
-    const auto off = [&](double time) {
-      return max(abs(noise + vp.sde.sigma(time) * s(x, full({x.size(0)}, time, f64)))).item();
-    };
+    const Tensor noise = eps(x, all(static_cast<double>(i), i64));
+    const auto off = [&](double time) { return max(abs(noise + vp.sde.sigma(time) * s(x, all(time, f64)))).item(); };
     // two networks, trained apart
-    const Tensor by_ddpm = ddpm.trained()(x.to(f32), full({x.size(0)}, static_cast<double>(i), i64));
-    const Tensor by_vp = -sigma * vp.trained(x.to(f32), full({x.size(0)}, t));
+    const Tensor by_ddpm = ddpm.trained()(x.to(f32), all(static_cast<double>(i), i64));
+    const Tensor by_vp = -sigma * vp.trained(x.to(f32), all(t, f32));
     const double nets = std::sqrt(mean(per_sample(square(by_ddpm - by_vp))).item());
     const double truth = std::sqrt(mean(per_sample(square(by_ddpm.to(f64) - noise))).item());
     matched = std::max(matched, off(t));
@@ -107,12 +106,12 @@ void ddpm_is_a_score(Lab& lab, const MixtureScore& exact, const GaussianMixture&
 
   // The losses, term by term: the same points, times and noise.
   const std::int64_t n = 256;
-  const Tensor x = narrow(x0, 0, 0, std::min(n, x0.size(0))), i = integers(1, 997, {x.size(0)}, g),
+  const Tensor x = narrow(x0, 0, 0, std::min(n, x0.size(0))), i = lab.put(integers(1, 997, {x.size(0)}, g)),
                z = randn_like(x, g);
   std::vector<double> t;
   for (auto k : i.to_vector<std::int64_t>()) t.push_back(vp_time(ddpm.chain, k));
   const Tensor as_noise = total(ddpm_terms(eps, x, i, z, ddpm.chain));
-  const Tensor as_score = total(sde_terms(s, x, from_vector(t, {x.size(0)}), z, vp.sde, Weighting::sigma2));
+  const Tensor as_score = total(sde_terms(s, x, lab.put(from_vector(t, {x.size(0)})), z, vp.sde, Weighting::sigma2));
   lab.check(
       "DDPM's loss over twice the SDE's with λ = σ<sup>2</sup>, same points, times and noise: largest difference from "
       "1, with "
@@ -124,7 +123,8 @@ void ddpm_is_a_score(Lab& lab, const MixtureScore& exact, const GaussianMixture&
 
 /// E 1/2 |sigma (s - s*)|^2 over perturbed draws, along sigma / alpha, on which all families agree.
 void network_errors(Lab& lab, const std::vector<Family>& families, const GaussianMixture& p, Generator g) {
-  const Tensor x0 = p.sample(lab.pick<std::int64_t>(2000, 100), g.state().seed);
+  const Tensor x0 = lab.put(p.sample(lab.pick<std::int64_t>(2000, 100), g.state().seed));
+  const auto all = [&](double t, DType dtype) { return full({x0.size(0)}, t, dtype, lab.device()); };
   Chart chart({.columns = 1, .width = 620, .height = 340});
   auto panel = chart.panel("Error of the networks", {.label = "noise over signal, σ(t)/α(t)", .log = true},
                            {.label = "½ E|σ(s − s*)|²", .log = true});
@@ -135,8 +135,8 @@ void network_errors(Lab& lab, const std::vector<Family>& families, const Gaussia
       // even in the logarithm of t; VE's sigma is geometric in t itself
       const double u = i / 24.0, t = f.sde.kind() == Sde::Kind::ve ? std::max(u, 1e-5) : std::pow(10, -3.5 * (1 - u));
       const double sigma = f.sde.sigma(t);
-      const Tensor x = f.sde.alpha(t) * x0 + sigma * randn_like(x0, g), exact = f.exact(x, full({x.size(0)}, t, f64));
-      const Tensor trained = f.trained(x.to(f32), full({x.size(0)}, t)).to(f64);
+      const Tensor x = f.sde.alpha(t) * x0 + sigma * randn_like(x0, g), exact = f.exact(x, all(t, f64));
+      const Tensor trained = f.trained(x.to(f32), all(t, f32)).to(f64);
       ratio.push_back(sigma / f.sde.alpha(t));
       error.push_back(0.5 * mean(per_sample(square(sigma * (trained - exact)))).item());
       rows.push_back({f.name, t, ratio.back(), error.back()});
@@ -173,7 +173,7 @@ void sampling(Lab& lab, const std::vector<Family>& families, const Ddpm& ddpm, c
   };
   cloud("exact draws", far.exact(), "#000000");
   for (const auto& f : families) {
-    const Tensor start = prior_sample(f.sde, {n, 2}, g);
+    const Tensor start = prior_sample(f.sde, {n, 2}, g, f32, lab.device());
     for (const bool trained : {true, false}) {
       const TimeScore& s = trained ? f.trained : f.exact;
       const std::string score = trained ? "trained" : "exact";
@@ -192,7 +192,7 @@ void sampling(Lab& lab, const std::vector<Family>& families, const Ddpm& ddpm, c
   for (const bool trained : {true, false}) {
     const NoiseModel eps = trained ? ddpm.trained() : exact.noise_of(ddpm.chain);
     const std::string score = trained ? "trained" : "exact";
-    const Tensor start = randn({n, 2}, g);
+    const Tensor start = randn({n, 2}, g, f32, lab.device());
     Generator noise = g.fork(4);
     DdpmOptions o;
     o.progress = [&](std::int64_t, std::int64_t) { return lab.go_on(); };
@@ -263,17 +263,17 @@ void diffusion(Lab& lab) {
   Generator initial = g.fork(0), batches = g.fork(1);
   const std::int64_t n = lab.pick<std::int64_t>(2000, 200), batch = lab.pick<std::int64_t>(256, 64);
   std::vector<Family> families;
-  families.push_back(family("VP", Sde::vp(), exact, initial));
-  families.push_back(family("sub-VP", Sde::sub_vp(), exact, initial));
-  families.push_back(family("VE", Sde::ve(0.01, 20), exact, initial));
-  const Ddpm ddpm{DdpmSchedule(), small_net(nn::TimeFeatures::sinusoidal, initial)};
+  families.push_back(family(lab, "VP", Sde::vp(), exact, initial));
+  families.push_back(family(lab, "sub-VP", Sde::sub_vp(), exact, initial));
+  families.push_back(family(lab, "VE", Sde::ve(0.01, 20), exact, initial));
+  const Ddpm ddpm{DdpmSchedule(), small_net(lab, nn::TimeFeatures::sinusoidal, initial)};
 
-  const Tensor pool = p.sample(lab.pick<std::int64_t>(50000, 1000), g.fork(2).state().seed).to(f32);
-  const auto rows = [&] { return index_select(pool, 0, integers(0, pool.size(0), {batch}, batches)); };
+  const Tensor pool = lab.put(p.sample(lab.pick<std::int64_t>(50000, 1000), g.fork(2).state().seed).to(f32));
   const auto train = [&](const std::string& name, const nn::Module& net, const Objective& objective,
                          const LevelScore& model) {
     NoGrad record(false);
-    fit(lab, "training " + name, net, fit_options(lab), [&] { return objective(model, rows(), batches).value; });
+    fit(lab, "training " + name, net, fit_options(lab),
+        [&] { return objective(model, draw_rows(pool, batch, batches), batches).value; });
   };
   for (const auto& f : families) train(f.name, f.net, objective::sde(f.sde), f.trained);
   train("DDPM", ddpm.net, objective::ddpm(ddpm.chain), ddpm.trained());

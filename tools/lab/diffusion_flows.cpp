@@ -40,7 +40,7 @@ void paths(Lab& lab, const Family& vp, const GaussianMixture& p, Generator g) {
     const double t = (static_cast<double>(i) + 0.5) / nt;
     columns.push_back(unsqueeze(exp(first.perturbed(vp.sde.alpha(t), vp.sde.sigma(t)).log_density(xs)), 1));
   }
-  const Tensor density = concat(columns, 1), start = randn({kParticles, 2}, g, f64);
+  const Tensor density = concat(columns, 1), start = randn({kParticles, 2}, g, f64, lab.device());
   Chart chart({.columns = 2, .width = 480, .height = 360});
   const auto draw = [&](const std::string& title, const std::vector<double>& t, const std::vector<Tensor>& x) {
     auto panel = chart.panel(title, {.label = "t (data at 0, noise at 1)", .min = 0, .max = 1},
@@ -91,7 +91,7 @@ std::string first_below(const std::vector<Row>& rows, const std::string& sampler
 }  // namespace
 
 void budget(Lab& lab, const Family& vp, const Yardstick& far, std::int64_t n, Generator g) {
-  const Tensor start = randn({n, 2}, g, f64);
+  const Tensor start = randn({n, 2}, g, f64, lab.device());
   const std::vector<std::int64_t> counts =
       lab.quick() ? std::vector<std::int64_t>{8, 16} : std::vector<std::int64_t>{8, 16, 32, 64, 128, 256};
   Chart chart({.columns = 2, .width = 470, .height = 360});
@@ -138,7 +138,7 @@ void likelihoods(Lab& lab, const std::vector<Family>& families, const GaussianMi
   lab.heading("Likelihood");
   Chart chart({.columns = 3, .width = 360, .height = 330});
   std::vector<Row> rows;
-  const Tensor x = p.sample(lab.pick<std::int64_t>(400, 10), g.state().seed);
+  const Tensor x = lab.put(p.sample(lab.pick<std::int64_t>(400, 10), g.state().seed));
   for (const auto& f : families) {
     const Tensor truth = p.log_density(x, f.sde.kind() == Sde::Kind::ve ? f.sde.sigma(1e-5) : 0);
     LikelihoodOptions o;

@@ -65,13 +65,13 @@ struct Model {
 
 void energy(Lab& lab) {
   const auto p = GaussianMixture::named("ellipses");
-  const Tensor data = p.sample(lab.pick(50000, 2000), lab.seed()).to(f32);
-  const Tensor held_out = p.sample(lab.pick(10000, 500), lab.seed() + 1).to(f32);
+  const Tensor data = lab.put(p.sample(lab.pick(50000, 2000), lab.seed()).to(f32));
+  const Tensor held_out = lab.put(p.sample(lab.pick(10000, 500), lab.seed() + 1).to(f32));
   Generator& g = lab.generator();
   const std::int64_t width = lab.pick(64, 16), steps = lab.pick(4000, 40);
 
-  const nn::EnergyMLP f(2, {width, width}, "softplus", g);
-  const nn::MLP s({2, width, width, 2}, "softplus", g);
+  const nn::EnergyMLP f = lab.put(nn::EnergyMLP(2, {width, width}, "softplus", g));
+  const nn::MLP s = lab.put(nn::MLP({2, width, width, 2}, "softplus", g));
   std::array<Model, 2> models{
       Model{"energy",
             chart_color(0),
@@ -151,9 +151,9 @@ void energy(Lab& lab) {
 
   // Maps.
   const std::int64_t cells = lab.pick(96, 24);
-  const Tensor grid = grid_points(kPlane, cells, cells).to(f32);
+  const Tensor grid = lab.put(grid_points(kPlane, cells, cells).to(f32));
   const double area = (kPlane.x1 - kPlane.x0) * (kPlane.y1 - kPlane.y0) / static_cast<double>(cells * cells);
-  const auto map = [&](const Tensor& values) { return values.detach().to(f64).reshape({cells, cells}); };
+  const auto map = [&](const Tensor& values) { return values.detach().to(cpu).to(f64).reshape({cells, cells}); };
   NoGrad guard;
   const Tensor log_p = map(p.log_density(grid)), truth = exp(log_p);
   const Tensor minus_f = map(-f(grid));
@@ -186,7 +186,7 @@ void energy(Lab& lab) {
 
   // Fields.
   lab.heading("The scores");
-  const Tensor coarse = grid_points(kPlane, 16, 16).to(f32);
+  const Tensor coarse = lab.put(grid_points(kPlane, 16, 16).to(f32));
   const Values levels{0.02 * top, 0.1 * top, 0.3 * top, 0.7 * top};
   Chart fields({.columns = 3, .width = 360, .height = 320});
   const auto field = [&](const std::string& title, const Tensor& v, const std::string& color) {

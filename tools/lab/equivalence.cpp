@@ -10,6 +10,7 @@
 #include "ops/ops.h"
 #include "smld/noise.h"
 #include "smld/terms.h"
+#include "tools/lab/fit.h"
 #include "tools/lab/statistics.h"
 
 namespace stein::tools {
@@ -83,6 +84,13 @@ std::pair<Tensor, Tensor> losses(const Score& s, const Noisy& data, const Gaussi
           smld::total(smld::explicit_terms(s, data.noisy, q.score(data.noisy)))};
 }
 
+/// Untrained.
+nn::MLP network(const Lab& lab, Generator& g) {
+  nn::MLP r({2, 32, 2}, "tanh", g);
+  r.to(f64);
+  return lab.put(r);
+}
+
 std::string sigmas(double s) { return "σ = " + num(s); }
 
 void constant(Lab& lab, const GaussianMixture& p) {
@@ -97,17 +105,13 @@ void constant(Lab& lab, const GaussianMixture& p) {
   const std::int64_t n = lab.pick<std::int64_t>(200000, 4000);
   Generator g = lab.generator().fork(1);
   const double total_variance = sum(diagonal(moments(p).covariance)).item();
-  const nn::MLP net = [&] {
-    nn::MLP r({2, 32, 2}, "tanh", g);
-    r.to(f64);
-    return r;
-  }();
+  const nn::MLP net = network(lab, g);
   const auto levels = geometric(0.01, 30, lab.pick(15, 5));
   std::vector<std::vector<double>> ratio(3), error(3);
   std::vector<double> exact, measured, level_loss, points_c;
   std::vector<Row> rows;
   double worst = 0, farthest[2] = {0, 0};
-  const Tensor few = p.sample(20, g.fork(9).state().seed);  // a finite set: the empirical measure
+  const Tensor few = lab.put(p.sample(20, g.fork(9).state().seed));  // a finite set: the empirical measure
   Work work(lab, "C(sigma)", static_cast<std::int64_t>(levels.size()));
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const double sigma = levels[i], s2 = sigma * sigma;
@@ -116,7 +120,7 @@ void constant(Lab& lab, const GaussianMixture& p) {
     const double posterior =
         over_plane(q, [&](const Tensor& x) { return posterior_trace(p, x, sigma); }) / (2 * s2 * s2);
     worst = std::max(worst, std::abs(posterior / c - 1));
-    const Noisy data = perturb(p.sample(n, g.fork(100 + i).state().seed), sigma, g);
+    const Noisy data = perturb(lab.put(p.sample(n, g.fork(100 + i).state().seed)), sigma, g);
     const std::vector<Score> models{[](const Tensor& x) { return zeros_like(x); },
                                     [&](const Tensor& x) { return net(x); },
                                     [&](const Tensor& x) { return q.score(x); }};
@@ -137,8 +141,7 @@ void constant(Lab& lab, const GaussianMixture& p) {
     }
     exact.push_back(c), level_loss.push_back(s2 * c);
     // Twenty points: E|x - E[x|x~]|^2 / (2 sigma^4), the posterior being a softmax over them.
-    const Tensor from = index_select(few, 0, integers(0, 20, {n}, g));
-    const Noisy set = perturb(from, sigma, g);
+    const Noisy set = perturb(draw_rows(few, n, g), sigma, g);
     const Tensor d2 =
         reshape(squared_norm(set.noisy), {-1, 1}) + squared_norm(few) - 2 * matmul(set.noisy, transpose(few));
     points_c.push_back(mean(squared_norm(matmul(softmax(d2 * (-0.5 / s2)), few) - set.x)).item() / (2 * s2 * s2));
@@ -220,13 +223,12 @@ void bound(Lab& lab, const GaussianMixture& p) {
   const double c = constant_of(p, sigma);
   const std::int64_t n = lab.pick<std::int64_t>(100000, 4000);
   Generator g = lab.generator().fork(2);
-  const Noisy data = perturb(p.sample(n, g.fork(1).state().seed), sigma, g);
+  const Noisy data = perturb(lab.put(p.sample(n, g.fork(1).state().seed)), sigma, g);
   std::vector<double> esm, dsm;
   double worst = 0;
   const int models = 16;
   for (int k = 0; k < models; ++k) {
-    nn::MLP net({2, 32, 2}, "tanh", g);
-    net.to(f64);
+    const nn::MLP net = network(lab, g);
     const double size = 12.0 * k / (models - 1);
     const auto [a, b] = losses([&](const Tensor& x) { return size * net(x); }, data, q);
     dsm.push_back(mean(a).item()), esm.push_back(mean(b).item());
@@ -236,15 +238,15 @@ void bound(Lab& lab, const GaussianMixture& p) {
   lab.check("16 random networks: largest |DSM − ESM − C| in standard errors, σ = 0.5", worst, 0, 4.5);
 
   // Gradients: the same mean; what differs is noise.
-  nn::MLP net({2, 32, 2}, "tanh", g);
-  net.to(f64);
+  const nn::MLP net = network(lab, g);
   const Score s = [&](const Tensor& x) { return net(x); };
   std::vector<double> sizes, relative;
   for (std::int64_t m = 100; m <= n; m *= 10) {
     double squares = 0, norm = 0;
     const int repeats = lab.pick(8, 2);
     for (int r = 0; r < repeats; ++r) {
-      const Noisy batch = perturb(p.sample(m, g.fork(static_cast<std::uint64_t>(1000 * m + r)).state().seed), sigma, g);
+      const auto seed = g.fork(static_cast<std::uint64_t>(1000 * m + r)).state().seed;
+      const Noisy batch = perturb(lab.put(p.sample(m, seed)), sigma, g);
       const auto [a, b] = losses(s, batch, q);
       const Tensors ga = grad({mean(a)}, net.parameters()), gb = grad({mean(b)}, net.parameters());
       for (std::size_t i = 0; i < ga.size(); ++i)
@@ -259,10 +261,13 @@ void bound(Lab& lab, const GaussianMixture& p) {
   std::vector<double> best, linear, linear_exact, floor;
   const auto linear_score = [&](double at) {
     const Tensor wide = one.covariance + at * at * eye(2, f64);
-    return [wide, mean = one.mean](const Tensor& x) { return transpose(solve(wide, transpose(mean - x))); };
+    return [wide, mean = one.mean](const Tensor& x) {
+      return transpose(solve(wide.to(x.device()), transpose(mean.to(x.device()) - x)));
+    };
   };
   for (double at : levels) {
-    const Noisy batch = perturb(p.sample(n, g.fork(static_cast<std::uint64_t>(1e6 * at)).state().seed), at, g);
+    const auto seed = g.fork(static_cast<std::uint64_t>(1e6 * at)).state().seed;
+    const Noisy batch = perturb(lab.put(p.sample(n, seed)), at, g);
     const GaussianMixture smooth = p.perturbed(1, at);
     const Mean a = mean_of(at * at * losses([&](const Tensor& x) { return smooth.score(x); }, batch, smooth).first);
     const Mean b = mean_of(at * at * losses(linear_score(at), batch, smooth).first);

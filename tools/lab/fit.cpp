@@ -50,6 +50,7 @@ Fitted fit(const Lab& lab, const std::string& label, const nn::Module& net, cons
     adam.set_lr_factor(schedule(step));
     const Tensors gradients = grad(Tensors{value}, parameters);
     ema ? adam.step(gradients, *ema) : adam.step(gradients);
+    lab.wait();
     times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     if (step >= o.steps - last) result.loss += v / static_cast<double>(last);
     watch(step + 1);
@@ -67,7 +68,7 @@ Fitted fit(const Lab& lab, const std::string& label, const nn::Module& net, cons
 }
 
 Tensor draw_rows(const Tensor& data, std::int64_t count, Generator& generator) {
-  return index_select(data, 0, integers(0, data.size(0), {count}, generator));
+  return index_select(data, 0, integers(0, data.size(0), {count}, generator).to(data.device()));
 }
 
 double percentile(std::vector<double> values, double q) {

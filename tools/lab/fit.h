@@ -36,7 +36,7 @@ Fitted fit(const Lab& lab, const std::string& label, const nn::Module& net, cons
            const Tensor& data, std::int64_t batch, Generator& generator,
            const std::function<Tensor(const Tensor& x, Generator& generator)>& loss);
 
-/// `count` rows of data, drawn with replacement.
+/// `count` rows of data, drawn with replacement, where data are.
 Tensor draw_rows(const Tensor& data, std::int64_t count, Generator& generator);
 
 /// The smallest of `values` that at least the share `q` of them do not exceed. Throws Error for none.

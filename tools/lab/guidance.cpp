@@ -86,20 +86,21 @@ struct Points {
 };
 
 /// Labels are drawn given x, which is the joint law as well.
-Points draw(const Problem& p, std::int64_t n, Generator g) {
-  const Tensor x = p.all.sample(n, g.state().seed);
+Points draw(const Lab& lab, const Problem& p, std::int64_t n, Generator g) {
+  const Tensor x = lab.put(p.all.sample(n, g.state().seed));
   const Tensor below = narrow(cumsum(p.posterior(x, kernel(1, 1e-6, f64)), 1), 1, 0, kClasses - 1);
-  return {x.to(f32), sum((below < uniform({n, 1}, g, 0, 1, f64)).to(i64), {1})};
+  return {x.to(f32), sum((below < uniform({n, 1}, g, 0, 1, f64, lab.device())).to(i64), {1})};
 }
 
 struct Nets {
-  explicit Nets(Generator& g)
-      : score({.hidden = {96, 96, 96},
-               .condition = {.time = nn::TimeFeatures::sinusoidal, .classes = kClasses, .width = 64}},
-              g),
-        classifier(
+  Nets(const Lab& lab, Generator& g)
+      : score(lab.put(
+            nn::ConditionalMLP({.hidden = {96, 96, 96},
+                                .condition = {.time = nn::TimeFeatures::sinusoidal, .classes = kClasses, .width = 64}},
+                               g))),
+        classifier(lab.put(nn::ConditionalMLP(
             {.outputs = kClasses, .hidden = {64, 64}, .condition = {.time = nn::TimeFeatures::sinusoidal, .width = 64}},
-            g) {}
+            g))) {}
   nn::ConditionalMLP score, classifier;
 
   ConditionalScore conditional(const Sde& sde) const {
@@ -114,10 +115,10 @@ struct Nets {
 
 void train(Lab& lab, const Problem& p, const Nets& nets, Generator g) {
   NoGrad record(false);
-  const Points pool = draw(p, lab.pick<std::int64_t>(50000, 1000), g.fork(0));
+  const Points pool = draw(lab, p, lab.pick<std::int64_t>(50000, 1000), g.fork(0));
   const std::int64_t batch = lab.pick<std::int64_t>(256, 64);
   const auto rows = [&] {
-    const Tensor i = integers(0, pool.x.size(0), {batch}, g);
+    const Tensor i = lab.put(integers(0, pool.x.size(0), {batch}, g));
     return Points{index_select(pool.x, 0, i), index_select(pool.label, 0, i)};
   };
   const auto score_loss = label_dropped(objective::sde(p.sde), kClasses, 0.15);
@@ -298,12 +299,13 @@ void guidance(Lab& lab) {
   const std::int64_t n = lab.pick<std::int64_t>(500, 60), pairs = lab.pick<std::int64_t>(100, 10);
   Generator& g = lab.generator();
   Generator initial = g.fork(0);
-  const Nets nets(initial);
+  const Nets nets(lab, initial);
   train(lab, p, nets, g.fork(1));
 
   std::vector<std::int64_t> asked;
   for (std::int64_t i = 0; i < kClasses * n; ++i) asked.push_back(i / n);
-  const Tensor labels = from_vector(asked, {kClasses * n}), null_label = full(labels.shape(), kClasses, i64);
+  const Tensor labels = lab.put(from_vector(asked, {kClasses * n})),
+               null_label = full(labels.shape(), kClasses, i64, lab.device());
   const auto by_classifier = [&](const ConditionalScore& s, const NoisyClassifier& c) {
     return [&, s, c](double w) {
       return classifier_guidance([s, null_label](const Tensor& x, const Tensor& t) { return s(x, t, null_label); }, c,
@@ -323,7 +325,8 @@ void guidance(Lab& lab) {
 
   // The two guidances are one: grad log p(y | x_t) = s(x_t | y) - s(x_t).
   Generator random = g.fork(2);
-  const Tensor start = randn({kClasses * n, 2}, random, f64), t = uniform({kClasses * n}, random, 0.001, 1, f64);
+  const Tensor start = randn({kClasses * n, 2}, random, f64, lab.device()),
+               t = uniform({kClasses * n}, random, 0.001, 1, f64, lab.device());
   const auto difference = [&](const std::function<TimeScore(double)>& a, const std::function<TimeScore(double)>& b) {
     const Tensor x = 1.5 * start, u = a(3)(x, t), v = b(3)(x, t);
     return max(abs(u - v)).item() / max(abs(u)).item();

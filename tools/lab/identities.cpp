@@ -44,12 +44,13 @@ struct RatioBias {
   Mean bias;
   double largest;  // mean share of the heaviest point in the sum of the weights
 };
-RatioBias ratio_bias(const GaussianMixture& p, const Tensor& y, double sigma, const RatioTheory& t, std::int64_t n,
-                     std::int64_t repeats, std::uint64_t seed) {
+RatioBias ratio_bias(const Lab& lab, const GaussianMixture& p, const Tensor& y, double sigma, const RatioTheory& t,
+                     std::int64_t n, std::int64_t repeats, std::uint64_t seed) {
   const double s2 = sigma * sigma;
-  const Tensor away = reshape(p.sample(n * repeats, seed) - y, {repeats, n, 2});
+  const Tensor away = reshape(lab.put(p.sample(n * repeats, seed)) - lab.put(y), {repeats, n, 2});
   const Tensor log_w = sum(square(away), {2}) * (-0.5 / s2);
-  const Tensor g = sum((away / s2 - t.score) * t.direction, {2});  // (repeats, n): g - r along the direction
+  const Tensor g =
+      sum((away / s2 - lab.put(t.score)) * lab.put(t.direction), {2});  // (repeats, n): g - r along the direction
   const Tensor share = softmax(log_w, 1), error = sum(share * g, {1});
   const Tensor linear = mean(exp(log_w) * g, {1}) / (2 * std::numbers::pi * s2 * t.mean_weight);
   const Mean plain = mean_of(error), less = mean_of(error - linear);
@@ -84,7 +85,7 @@ void ratio_estimator(Lab& lab, const GaussianMixture& p) {
     for (std::int64_t m = 1; m <= last; m *= 2) {
       const std::int64_t repeats = std::min(budget / m, budget / 8);
       const std::uint64_t seed = g.fork(k).fork(static_cast<std::uint64_t>(m)).state().seed;
-      const auto [b, largest] = ratio_bias(p, y, sigma, t, m, repeats, seed);
+      const auto [b, largest] = ratio_bias(lab, p, y, sigma, t, m, repeats, seed);
       const double theory = t.leading / static_cast<double>(m);
       n.push_back(static_cast<double>(m)), bias.push_back(std::abs(b.value)), leading.push_back(theory);
       low.push_back(bias.back() - b.error), high.push_back(bias.back() + b.error);
@@ -129,7 +130,7 @@ void stein_identity(Lab& lab, const GaussianMixture& p) {
       "matching. On the mixture it holds; on the exponential law, whose density jumps at 0, it misses −f(0)p(0).");
   const std::int64_t n = lab.pick<std::int64_t>(1000000, 5000);
   Generator g = lab.generator().fork(4);
-  const Tensor x = p.sample(n, g.fork(1).state().seed), x1 = narrow(x, 1, 0, 1), x2 = narrow(x, 1, 1, 1);
+  const Tensor x = lab.put(p.sample(n, g.fork(1).state().seed)), x1 = narrow(x, 1, 0, 1), x2 = narrow(x, 1, 1, 1);
   const Tensor s1 = narrow(p.score(x), 1, 0, 1);
   const auto w = p.weights().to_vector<double>(), mu = p.means().to_vector<double>(),
              cov = p.covariances().to_vector<double>();
@@ -155,7 +156,7 @@ void stein_identity(Lab& lab, const GaussianMixture& p) {
     rows.push_back({"mixture", c.name, left.value, left.error, c.expected, (left.value - c.expected) / left.error});
     lab.check(std::string("Stein: E[f ∂₁log p], f = ") + c.name, left.value, c.expected, 4 * left.error);
   }
-  const Tensor e = -log1p(-uniform({n}, g, 0, 1, f64));  // exponential law: log p = -x, score -1
+  const Tensor e = -log1p(-uniform({n}, g, 0, 1, f64, lab.device()));  // exponential law: log p = -x, score -1
   const Mean left = mean_of(-exp(-e)), right = mean_of(exp(-e));
   rows.push_back(
       {"exponential law", "exp(−x)", left.value, left.error, right.value, (left.value - right.value) / left.error});
@@ -179,7 +180,7 @@ void tweedie(Lab& lab, const GaussianMixture& plane) {
   const std::size_t bins = 40;
   const std::int64_t n = lab.pick<std::int64_t>(1000000, 20000);
   Generator g = lab.generator().fork(5);
-  const Noisy data = perturb(p.sample(n, g.fork(1).state().seed), sigma, g);
+  const Noisy data = perturb(lab.put(p.sample(n, g.fork(1).state().seed)), sigma, g);
   const smld::Kernel level = smld::kernel(1, sigma, f64);
   const smld::Score score = smld::MixtureScore(p).score_at(sigma);
   const auto denoise = [&](const Tensor& at) { return smld::denoised_from_score(at, score(at), level); };
@@ -211,7 +212,7 @@ void tweedie(Lab& lab, const GaussianMixture& plane) {
   lab.check("Tweedie: mean square of (mean of x − formula) / std. error over " + num(used) + " bins", chi2 / used, 1,
             4 * std::sqrt(2 / used));
 
-  const Tensor grid = linspace(from, 4, 161, f64), column = reshape(grid, {-1, 1});
+  const Tensor grid = lab.put(linspace(from, 4, 161, f64)), column = reshape(grid, {-1, 1});
   const Tensor slope = smld::trace(score, column);
   const double s2 = sigma * sigma;
   smld::Chart chart({.columns = 2, .width = 480});
@@ -242,7 +243,8 @@ void tweedie(Lab& lab, const GaussianMixture& plane) {
   const std::int64_t m = lab.pick<std::int64_t>(200000, 5000);
   const smld::MixtureScore exact(plane);
   for (double s : {0.1, 0.3, 1.0, 3.0}) {
-    const Noisy d = perturb(plane.sample(m, g.fork(static_cast<std::uint64_t>(100 * s)).state().seed), s, g);
+    const auto seed = g.fork(static_cast<std::uint64_t>(100 * s)).state().seed;
+    const Noisy d = perturb(lab.put(plane.sample(m, seed)), s, g);
     const Tensor x0 = smld::denoised_from_score(d.noisy, exact.score_at(s)(d.noisy), smld::kernel(1, s, f64));
     const Mean left = mean_of(squared_norm(x0 - d.x)), none = mean_of(squared_norm(d.noisy - d.x));
     const double theory = 2 * std::pow(s, 4) * constant_of(plane, s);

@@ -152,6 +152,9 @@ void inverse_1d(Lab& lab) {
       "x = −ln(1 − u), for the logistic law x = ln(u / (1 − u)). For others, such as the mixture 0.3 N(−2, 0.5²) + 0.7 "
       "N(1, 1), a "
       "table of the density or of F at some points serves, straight between them.");
+  if (lab.device() != cpu)
+    lab.text("All of this is computed by the host, one number after another: nothing here runs on " +
+             to_string(lab.device()) + ".");
   draw_construction(lab);
   draw_histograms(lab, laws);
 

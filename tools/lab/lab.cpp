@@ -53,8 +53,12 @@ std::string num(double value, int digits) {
   return s;
 }
 
-Lab::Lab(std::string folder, std::uint64_t seed, bool quick, bool quiet)
-    : folder_(std::move(folder)), seed_(seed), quick_(quick), quiet_(quiet), generator_(seed) {}
+Lab::Lab(std::string folder, std::uint64_t seed, bool quick, bool quiet, const Device& device)
+    : folder_(std::move(folder)), seed_(seed), quick_(quick), quiet_(quiet), device_(device), generator_(seed) {}
+
+void Lab::wait() const {
+  if (device_ != cpu) zeros({}, f32, device_).to(cpu);  // comes back behind all that was launched before
+}
 
 void Lab::write(const std::string& file, const char* ending, const std::string& content) {
   const auto plain = [](char c) {
@@ -100,7 +104,7 @@ void Lab::figure(const std::string& file, const smld::Chart& chart, const std::s
 }
 
 void Lab::image(const std::string& file, const Tensor& picture, const std::string& caption, std::int64_t width) {
-  const Tensor large = smld::enlarge(picture, width);
+  const Tensor large = smld::enlarge(picture.to(cpu), width);
   write(file, ".png", smld::encode_png(large));
   blocks_.push_back({Block::Kind::image, caption, file, smld::charts::data_uri(large), {}, {}});
 }

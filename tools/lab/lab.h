@@ -4,6 +4,8 @@
 //
 //   void my_experiment(Lab& lab) {
 //     const std::int64_t n = lab.pick(100000, 1000);            // the second number: --quick
+//     const nn::MLP net = lab.put(nn::MLP({2, 64, 2}, "silu", lab.generator()));      // where --device says
+//     const Tensor x = randn({n, 2}, lab.generator(), f32, lab.device());             // or lab.put(t) of a tensor
 //     Work work(lab, "sampling", n);                            // progress bar; ends by Interrupted when Ctrl-C was pressed
 //     ... work.update(i);
 //     lab.text("The mean is " + num(mean) + "; theory: x = −ln(1−u)/λ.");
@@ -22,6 +24,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "nn/module.h"
 #include "smld/chart.h"
 #include "smld/progress.h"
 #include "tensor/random.h"
@@ -65,7 +68,7 @@ struct Check {
 
 class Lab {
  public:
-  Lab(std::string folder, std::uint64_t seed, bool quick, bool quiet);
+  Lab(std::string folder, std::uint64_t seed, bool quick, bool quiet, const Device& device);
 
   std::uint64_t seed() const { return seed_; }
   /// In tests, and for a first look: everything in a second or two, figures coarser, same files.
@@ -76,6 +79,20 @@ class Lab {
   }
   /// The experiment's stream of random numbers; fork() it for parts that shall not depend on each other.
   Generator& generator() { return generator_; }
+
+  /// Where networks, data, noise, losses, optimisers and samplers are. Charts, tables, distances and the exact scores of mixtures
+  /// take tensors from there.
+  const Device& device() const { return device_; }
+  /// A copy there, or `t` itself.
+  Tensor put(const Tensor& t) const { return t.to(device_); }
+  /// Moves a network there and returns it; optimisers and averages are made afterwards.
+  template <std::derived_from<nn::Module> M>
+  M put(M net) const {
+    net.to(device_);
+    return net;
+  }
+  /// Returns when the device has done what was asked of it: to be called before a clock is read.
+  void wait() const;
 
   // Text may use <sup>, <sub>, <b>, <i>, <em>, <code> and entities as &le;; any other < is a less-than sign.
   void heading(const std::string& text);
@@ -112,6 +129,7 @@ class Lab {
   std::string folder_;
   std::uint64_t seed_;
   bool quick_, quiet_;
+  Device device_;
   Generator generator_;
   std::vector<Block> blocks_;
   std::vector<Check> checks_;

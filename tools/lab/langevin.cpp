@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ops/ops.h"
+#include "smld/conversions.h"
 #include "smld/metrics.h"
 #include "smld/mixture_score.h"
 #include "smld/samplers.h"
@@ -39,7 +40,8 @@ void draw_steps(Lab& lab, const smld::GaussianMixture& p, const smld::Score& sco
   const double tau = 0.02;
   const std::vector<std::int64_t> shown{0, 10, 100, lab.pick<std::int64_t>(2000, 300)};
   Generator g = lab.generator().fork(1);
-  Tensor x = normal({n, 2}, g, 0, 0.3, f64) + from_vector(std::vector<double>{-2.8, 3.2}, {1, 2});
+  Tensor x =
+      normal({n, 2}, g, 0, 0.3, f64, lab.device()) + lab.put(from_vector(std::vector<double>{-2.8, 3.2}, {1, 2}));
   const Tensor density = reshape(exp(p.log_density(smld::grid_points(kPlane, 90, 90))), {90, 90});
   smld::Chart clouds({.columns = 4, .width = 290, .height = 340});
   Column at;
@@ -118,7 +120,7 @@ void draw_bias(Lab& lab) {
   Work work(lab, "step sizes", static_cast<std::int64_t>(taus.size()));
   for (std::size_t i = 0; i < taus.size(); ++i) {
     const double tau = taus[i];
-    const auto start = [&] { return normal({n, 1}, g, 0, 0.5, f64); };
+    const auto start = [&] { return normal({n, 1}, g, 0, 0.5, f64, lab.device()); };
     // So many steps that what is left of the start's variance is a ten-thousandth; the half step contracts by 1 - tau/2.
     const auto steps = [](double contraction) {
       return static_cast<std::int64_t>(
@@ -189,7 +191,7 @@ void draw_mixture_bias(Lab& lab, const smld::GaussianMixture& p, const smld::Mix
   const std::int64_t n = lab.pick<std::int64_t>(4000, 300);
   const Column taus = lab.pick<Column>({0.01, 0.02, 0.04, 0.08, 0.15, 0.25, 0.35}, {0.05, 0.2});
   const smld::Score score = exact.score_at();
-  const auto log_density = [&](const Tensor& x) { return p.log_density(x); };
+  const auto log_density = [&](const Tensor& x) { return exact.log_density(x, smld::kernel(1, 0, f64)); };
   const Tensor reference = p.sample(n, lab.generator().fork(30).state().seed);
   Generator g = lab.generator().fork(3);
   const double h = smld::median_distance(reference, g) / 4;
@@ -211,7 +213,7 @@ void draw_mixture_bias(Lab& lab, const smld::GaussianMixture& p, const smld::Mix
   Work work(lab, "mixture", static_cast<std::int64_t>(taus.size()));
   for (std::size_t i = 0; i < taus.size(); ++i) {
     const auto steps = static_cast<std::int64_t>(std::ceil(lab.pick(6.0, 2.0) / taus[i]));
-    const Tensor start = p.sample(n, lab.generator().fork(200 + i).state().seed);
+    const Tensor start = lab.put(p.sample(n, lab.generator().fork(200 + i).state().seed));
     const Tensor ula = smld::langevin(score, start, taus[i], steps, g, LangevinStep::full, stoppable(lab));
     const auto m = smld::mala(log_density, score, start, taus[i], steps, g, stoppable(lab));
     Row row{taus[i], steps};
@@ -288,7 +290,7 @@ void draw_crossing(Lab& lab) {
     const double theory = crossing_time(m);
     const auto steps = static_cast<std::int64_t>(6 * theory / tau);  // all but exp(-6) have met the middle
     Generator g = lab.generator().fork(stream++);
-    Tensor x = normal({n, 1}, g, -m, 1, f64);
+    Tensor x = normal({n, 1}, g, -m, 1, f64, lab.device());
     Column time, share;
     double mean = 0;  // integral of 1 - 2 share over time
     Work work(lab, fmt::format("modes at ±{}", m), steps);

@@ -17,11 +17,12 @@
 #include "smld/objectives.h"
 #include "tensor/recording.h"
 #include "tools/lab/equivalence.h"
+#include "tools/lab/fit.h"
 #include "tools/lab/statistics.h"
 
 namespace stein::tools {
 smld::Score at_level(const smld::LevelScore& s, std::int64_t level) {
-  return [s, level](const Tensor& x) { return s(x, full({x.size(0)}, static_cast<double>(level), i64)); };
+  return [s, level](const Tensor& x) { return s(x, full({x.size(0)}, static_cast<double>(level), i64, x.device())); };
 }
 
 namespace {
@@ -32,8 +33,9 @@ using smld::Score;
 
 /// s(x, i) = net(x / sqrt(17 + sigma^2), i) / sigma_i, 17 the mixture's variance in each coordinate. Kept alive by its score.
 struct Network {
-  Network(const Tensor& levels, Generator& g)
-      : ladder(levels), net({.hidden = {128, 128}, .condition = {.levels = levels.size(0)}}, g) {}
+  Network(const Lab& lab, const Tensor& levels, Generator& g)
+      : ladder(levels),
+        net(lab.put(nn::ConditionalMLP({.hidden = {128, 128}, .condition = {.levels = levels.size(0)}}, g))) {}
   Tensor operator()(const Tensor& x, const Tensor& level) const {
     const Tensor sigma = smld::sigma_of(ladder, level, 2);
     return net(x / sqrt(17 + square(sigma)), level) / sigma;
@@ -45,15 +47,14 @@ struct Network {
 /// Trained by NCSN's loss on `data`; a ladder of one level is denoising score matching at that level.
 LevelScore train(Lab& lab, const char* label, const Tensor& ladder, const Tensor& data, std::int64_t steps,
                  Generator g) {
-  const auto model = std::make_shared<Network>(ladder, g);
+  const auto model = std::make_shared<Network>(lab, ladder, g);
   const LevelScore score = [model](const Tensor& x, const Tensor& level) { return (*model)(x, level); };
   const smld::Objective objective = smld::objective::ncsn(ladder);
   nn::Adam adam(model->net, {.lr = 3e-3});
   const nn::Schedule schedule = nn::Schedule::cosine(steps, 0, 0.01);
   Work work(lab, label, steps);
   for (std::int64_t i = 0; i < steps; ++i) {
-    const Tensor x = index_select(data, 0, integers(0, data.size(0), {256}, g));
-    const smld::Loss loss = objective(score, x, g);
+    const smld::Loss loss = objective(score, draw_rows(data, 256, g), g);
     adam.set_lr_factor(schedule(i));
     adam.step(grad({loss.value}, model->net.parameters()));
     work.update(i + 1);
@@ -65,8 +66,8 @@ LevelScore train(Lab& lab, const char* label, const Tensor& ladder, const Tensor
 struct Map {
   Tensor error, density;
 };
-Map map_of(const Score& s, const GaussianMixture& q, const smld::Extent& area, std::int64_t n) {
-  const Tensor at = smld::grid_points(area, n, n);
+Map map_of(const Lab& lab, const Score& s, const GaussianMixture& q, const smld::Extent& area, std::int64_t n) {
+  const Tensor at = lab.put(smld::grid_points(area, n, n));
   return {reshape(sqrt(squared_norm(s(at.to(f32)).to(f64) - q.score(at))), {n, n}),
           reshape(exp(q.log_density(at)), {n, n})};
 }
@@ -83,11 +84,11 @@ void maps(Lab& lab, const GaussianMixture& p, const Tensor& data, const Tensor& 
   const Score single = at_level(one, 0), last = at_level(many, kLevels - 1);
   const smld::Extent area{-10, 10, -10, 10};
   const std::int64_t n = lab.pick(80, 16), arrows = 13;
-  const Tensor at = smld::grid_points({-9, 9, -9, 9}, arrows, arrows, false);
+  const Tensor at = lab.put(smld::grid_points({-9, 9, -9, 9}, arrows, arrows, false));
   const smld::Axis x{.label = "x", .min = -10, .max = 10}, y{.label = "y", .min = -10, .max = 10};
   const Tensor shown = narrow(data, 0, 0, std::min<std::int64_t>(data.size(0), 1500));
   const std::string blue = smld::chart_color(1);
-  const Map m1 = map_of(single, q, area, n), m2 = map_of(last, q, area, n);
+  const Map m1 = map_of(lab, single, q, area, n), m2 = map_of(lab, last, q, area, n);
   smld::Chart chart({.columns = 2, .width = 430, .height = 400});
   const auto field = [&](const char* title, const Tensor& vectors) {
     chart.panel(title, x, y)
@@ -112,11 +113,12 @@ void maps(Lab& lab, const GaussianMixture& p, const Tensor& data, const Tensor& 
 
   // The same in numbers.
   Generator g = lab.generator().fork(20);
-  const Tensor on = q.sample(lab.pick<std::int64_t>(20000, 2000), g.fork(1).state().seed);
+  const Tensor on = lab.put(q.sample(lab.pick<std::int64_t>(20000, 2000), g.fork(1).state().seed));
   const auto mean_error = [&](const Score& s, const Tensor& points) {
     return mean(squared_norm(s(points.to(f32)).to(f64) - q.score(points))).item();
   };
-  const Tensor square_points = smld::grid_points(area, 100, 100), gap = smld::grid_points({-2, 2, -2, 2}, 40, 40);
+  const Tensor square_points = lab.put(smld::grid_points(area, 100, 100)),
+               gap = lab.put(smld::grid_points({-2, 2, -2, 2}, 40, 40));
   std::vector<Row> rows;
   for (const auto& [name, s] : {std::pair<const char*, Score>{"one level", single}, {"ladder, last level", last}})
     rows.push_back(
@@ -140,13 +142,13 @@ void maps(Lab& lab, const GaussianMixture& p, const Tensor& data, const Tensor& 
     const double sigma = sigmas[static_cast<std::size_t>(i)], edge = 7 + 3 * std::sqrt(1 + sigma * sigma);
     const GaussianMixture smooth = p.perturbed(1, sigma);
     const Score s = at_level(many, i);
-    const Tensor noisy =
-        smooth.sample(lab.pick<std::int64_t>(20000, 1000), g.fork(static_cast<std::uint64_t>(100 + i)).state().seed);
+    const auto seed = g.fork(static_cast<std::uint64_t>(100 + i)).state().seed;
+    const Tensor noisy = lab.put(smooth.sample(lab.pick<std::int64_t>(20000, 1000), seed));
     const auto scaled = [&](const Tensor& f) { return sigma * sigma * mean(squared_norm(f)).item(); };
     errors.push_back({sigma, scaled(s(noisy.to(f32)).to(f64) - smooth.score(noisy)), scaled(smooth.score(noisy))});
     if (i != 0 && i != 4 && i != kLevels - 1) continue;
     const smld::Extent around{-edge, edge, -edge, edge};
-    const Map m = map_of(s, smooth, around, n);
+    const Map m = map_of(lab, s, smooth, around, n);
     level_chart
         .panel("σ = " + num(sigma), {.label = "x", .min = -edge, .max = edge},
                {.label = "y", .min = -edge, .max = edge})
@@ -172,8 +174,9 @@ void low_density(Lab& lab) {
       "σ = 0.3, the other, by the same loss, at a ladder of ten levels from 20 to 0.3. The true score is known at "
       "every level.");
   const Generator g = lab.generator();
-  const Tensor data = p.sample(10000, g.fork(1).state().seed).to(f32);
-  const Tensor ladder = smld::geometric_ladder(kLargest, kSmallest, kLevels), last = tensor({kSmallest});
+  const Tensor data = lab.put(p.sample(10000, g.fork(1).state().seed).to(f32));
+  const Tensor ladder = lab.put(smld::geometric_ladder(kLargest, kSmallest, kLevels)),
+               last = lab.put(tensor({kSmallest}));
   const LevelScore one = train(lab, "training, one level", last, data, lab.pick<std::int64_t>(4000, 100), g.fork(2));
   const LevelScore many = train(lab, "training, ladder", ladder, data, lab.pick<std::int64_t>(8000, 150), g.fork(3));
   NoGrad guard;

@@ -6,8 +6,10 @@
 #include "ops/ops.h"
 #include "smld/ladder.h"
 #include "smld/metrics.h"
+#include "smld/mixture_score.h"
 #include "smld/samplers.h"
 #include "tools/lab/equivalence.h"
+#include "tools/lab/fit.h"
 #include "tools/lab/low_density.h"
 #include "tools/lab/statistics.h"
 
@@ -40,7 +42,7 @@ struct Distances {
 };
 /// Against q; y: exact draws, as many. Strays: farther than five deviations from both modes.
 Distances distances(const Tensor& x, const Tensor& y, const GaussianMixture& q, double bandwidth, Generator& g) {
-  const Tensor a = x.to(f64), v = q.covariances()[0];
+  const Tensor a = x.to(cpu).to(f64), v = q.covariances()[0];
   const auto off = [&](std::int64_t k) { return sum(square(a - q.means()[k]), {1}) > 25 * v[0][0]; };
   return {smld::mode_weights(a, q).to_vector<double>()[0], mean(logical_and(off(0), off(1)).to(f64)).item(),
           smld::mmd2(a, q, bandwidth), smld::sliced_w2(a, y, g)};
@@ -81,11 +83,9 @@ void low_density_samples(Lab& lab, const GaussianMixture& p, const Tensor& ladde
   const std::int64_t n = lab.pick<std::int64_t>(1000, 200), steps = lab.pick<std::int64_t>(1000, 60),
                      per_level = lab.pick<std::int64_t>(100, 15);
   Generator g = lab.generator().fork(30);
-  const Score exact = [&](const Tensor&x) { return q.score(x); }, learned = at_level(one, 0);
-  const LevelScore exact_levels = [&](const Tensor& x, const Tensor& level) {
-    return p.score(x, sigmas[static_cast<std::size_t>(level.to_vector<std::int64_t>()[0])]);
-  };
-  const Tensor near = uniform({n, 2}, g, -8, 8), far = 20 * randn({n, 2}, g);
+  const Score exact = smld::MixtureScore(q).score_at(), learned = at_level(one, 0);
+  const LevelScore exact_levels = smld::MixtureScore(p).score_of(ladder);
+  const Tensor near = uniform({n, 2}, g, -8, 8, f32, lab.device()), far = 20 * randn({n, 2}, g, f32, lab.device());
   smld::SamplerHooks hooks;
   hooks.progress = [&](std::int64_t, std::int64_t) { return lab.go_on(); };
   std::vector<Cloud> clouds{{"exact draws", q.sample(n, g.fork(1).state().seed).to(f32)}};
@@ -141,7 +141,7 @@ void low_density_samples(Lab& lab, const GaussianMixture& p, const Tensor& ladde
   std::vector<Row> rows;
   std::vector<Distances> found;
   for (const auto& c : clouds) {
-    const Tensor finite = where(isfinite(c.x), c.x, full({1}, 1e3, f32));
+    const Tensor x = c.x.to(cpu), finite = where(isfinite(x), x, full({1}, 1e3, f32));
     const Tensor bounded = clamp(finite, -1e3, 1e3);
     found.push_back(distances(bounded, q.sample(n, g.fork(2).state().seed), q, bandwidth, g));
     const Distances& d = found.back();
@@ -211,19 +211,17 @@ void low_density_schedules(Lab& lab, const GaussianMixture& p) {
   };
   const std::int64_t n = lab.pick<std::int64_t>(8000, 400);
   const GaussianMixture q = p.perturbed(1, kSmallest);
+  const smld::MixtureScore exact(p);
   std::vector<Row> rows;
   Generator g = lab.generator().fork(40);
   for (const Schedule& c : {Schedule{5, 100}, {10, 25}, {10, 100}, {20, 200}}) {
-    const auto sigmas = smld::geometric_ladder(kLargest, kSmallest, c.levels).to_vector<float>();
-    const LevelScore score = [&](const Tensor& x, const Tensor& level) {
-      return p.score(x, sigmas[static_cast<std::size_t>(level.to_vector<std::int64_t>()[0])]);
-    };
+    const Tensor ladder = lab.put(smld::geometric_ladder(kLargest, kSmallest, c.levels));
     smld::AnnealedOptions options;
     options.steps_per_level = lab.pick(c.steps, c.steps / 5);
     options.denoise = false;
     options.progress = [&](std::int64_t, std::int64_t) { return lab.go_on(); };
-    const Tensor x =
-        smld::annealed_langevin(score, from_vector(sigmas, {c.levels}), kLargest * randn({n, 2}, g), g, options);
+    const Tensor start = kLargest * randn({n, 2}, g, f32, lab.device());
+    const Tensor x = smld::annealed_langevin(exact.score_of(ladder), ladder, start, g, options);
     const Mean w = mean_of(narrow(q.responsibilities(x.to(f64)), 1, 0, 1));
     rows.push_back({c.levels, options.steps_per_level, w.value, w.error});
     if (c.levels == 20) {
@@ -231,7 +229,7 @@ void low_density_schedules(Lab& lab, const GaussianMixture& p) {
                 4 * w.error + lab.pick(0.01, 0.04));
       // Within the mode: variance V / (1 - tau / (2 V)), V = 1 + sigma_L^2, tau = sigma_L^2 / 5.
       const double v = 1 + kSmallest * kSmallest, tau = 0.2 * kSmallest * kSmallest;
-      const Tensor upper = (sum(x, {1}, true) > 0).to(f64), off = upper * (x.to(f64) - p.means()[0]);
+      const Tensor upper = (sum(x, {1}, true) > 0).to(f64), off = upper * (x.to(f64) - lab.put(p.means()[0]));
       const double count = sum(upper).item();
       lab.check("variance of the large mode, 20 levels", sum(square(off)).item() / (2 * count), v / (1 - tau / (2 * v)),
                 4 * v / std::sqrt(count) + 0.01);

@@ -27,9 +27,11 @@ constexpr double kNear = 0.03;                        // an excess that counts a
 const std::vector<std::int64_t> kShown{0, 4, 8, 11};  // levels in the figures
 
 struct Model {
-  explicit Model(Generator& g)
-      : net({.dimension = 14, .outputs = 2, .hidden = {64, 64, 64, 64}, .condition = {.levels = kLevels, .width = 32}},
-            g) {}
+  Model(const Lab& lab, Generator& g)
+      : net(lab.put(nn::ConditionalMLP(
+            {.dimension = 14, .outputs = 2, .hidden = {64, 64, 64, 64}, .condition = {.levels = kLevels, .width = 32}},
+            g))),
+        ladder(lab.put(geometric_ladder(kLargest, kSmallest, kLevels))) {}
   /// net(u, sines and cosines of 2u, 4u, 8u; level) / sigma, u = x / sqrt(1 + sigma^2): inputs and outputs of order 1 at every level.
   /// From u alone the error on the spirals is seven times larger after as many steps.
   Tensor operator()(const Tensor& x, const Tensor& level) const {
@@ -39,7 +41,7 @@ struct Model {
     return net(concat(in, 1), level) / sigma;
   }
   nn::ConditionalMLP net;
-  Tensor ladder = geometric_ladder(kLargest, kSmallest, kLevels);
+  Tensor ladder;
 };
 
 struct Toy {
@@ -49,7 +51,10 @@ struct Toy {
   LevelScore exact;  // for batches of one level
 };
 
-Tensor levels(std::int64_t n, std::int64_t level) { return full({n}, static_cast<double>(level), i64); }
+/// One level for all of x.
+Tensor levels(const Tensor& x, std::int64_t level) {
+  return full({x.size(0)}, static_cast<double>(level), i64, x.device());
+}
 
 /// Loss and excess of each level: 1/2 E |sigma s + z|^2, and 1/2 E |sigma (s - s*)|^2, what it is above the lowest possible, on
 /// the same points at every call.
@@ -57,7 +62,7 @@ std::vector<std::array<double, 2>> losses(const Toy& toy, const std::vector<Tens
                                           const std::vector<Tensor>& z, const std::vector<Tensor>& truth) {
   std::vector<std::array<double, 2>> out;
   for (std::size_t i = 0; i < noisy.size(); ++i) {
-    const Tensor s = toy.sigmas[i] * toy.model(noisy[i], levels(noisy[i].size(0), static_cast<std::int64_t>(i)));
+    const Tensor s = toy.sigmas[i] * toy.model(noisy[i], levels(noisy[i], static_cast<std::int64_t>(i)));
     out.push_back({0.5 * mean(per_sample(square(s + z[i]))).item(),
                    0.5 * mean(per_sample(square(s - toy.sigmas[i] * truth[i]))).item()});
   }
@@ -75,8 +80,8 @@ Course train(Lab& lab, Toy& toy, Generator g) {
   Course course;
   std::vector<Tensor> noisy, z, truth;
   for (std::size_t i = 0; i < toy.sigmas.size(); ++i) {
-    z.push_back(randn({n, 2}, g));
-    noisy.push_back(toy_points(toy.name, n, g) + toy.sigmas[i] * z[i]);
+    z.push_back(randn({n, 2}, g, f32, lab.device()));
+    noisy.push_back(lab.put(toy_points(toy.name, n, g)) + toy.sigmas[i] * z[i]);
     truth.push_back(toy_score(toy.name, noisy[i], toy.sigmas[i]));
     course.lowest.push_back(0.5 * mean(per_sample(square(toy.sigmas[i] * truth[i] + z[i]))).item());
   }
@@ -89,9 +94,8 @@ Course train(Lab& lab, Toy& toy, Generator g) {
   };
   NoGrad record(false);
   fit(lab, toy.name + ": training", toy.model.net, o, [&] {
-    return objective([&](const Tensor& x, const Tensor& t) { return toy.model(x, t); }, toy_points(toy.name, batch, g),
-                     g)
-        .value;
+    const Tensor x = lab.put(toy_points(toy.name, batch, g));
+    return objective([&](const Tensor& at, const Tensor& level) { return toy.model(at, level); }, x, g).value;
   });
   return course;
 }
@@ -118,7 +122,7 @@ Sampled sample(Lab& lab, const Toy& toy, const LevelScore& score, const std::str
     work.update(done);
     return true;
   };
-  out.x = annealed_langevin(score, toy.model.ladder.to(dtype), kLargest * randn({n, 2}, g, dtype), g, o);
+  out.x = annealed_langevin(score, toy.model.ladder.to(dtype), kLargest * randn({n, 2}, g, dtype, lab.device()), g, o);
   return out;
 }
 
@@ -133,8 +137,8 @@ void field_figure(Lab& lab, const Toy& toy, const Sampled& s) {
   Chart chart({.columns = static_cast<int>(kShown.size()), .width = 300, .height = 300});
   for (const auto level : kShown) {
     const double sigma = toy.sigmas[static_cast<std::size_t>(level)], e = extent_at(sigma);
-    const Tensor at = grid_points({-e, e, -e, e}, 17, 17).to(f32);
-    const Tensor exact = toy.exact(at, levels(at.size(0), level)), network = toy.model(at, levels(at.size(0), level));
+    const Tensor at = lab.put(grid_points({-e, e, -e, e}, 17, 17).to(f32));
+    const Tensor exact = toy.exact(at, levels(at, level)), network = toy.model(at, levels(at, level));
     const double longest = percentile(Values(sqrt(sum(square(exact), {1}))).vector(), 0.5);
     chart
         .panel(fmt::format("score, σ = {:.2g}", sigma), {.label = "x", .min = -e, .max = e},
@@ -183,7 +187,7 @@ void ncsn_2d(Lab& lab) {
   std::vector<std::string> speed_columns{"data"};
   for (const auto& name : toy_names()) {
     Generator g = lab.generator().fork(k++), initial = g.fork(0);
-    Toy toy{name, Model(initial), {}, {}};
+    Toy toy{name, Model(lab, initial), {}, {}};
     toy.sigmas = toy.model.ladder.to(f64).to_vector<double>();
     toy.exact = [&toy](const Tensor& x, const Tensor& level) {
       return toy_score(toy.name, x, toy.sigmas[static_cast<std::size_t>(level.to_vector<std::int64_t>().front())]);

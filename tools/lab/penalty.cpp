@@ -64,11 +64,12 @@ std::string plain_number(double v) {  // for charts, which know no markup
 
 /// The slopes that a linear score learns on N(0, diag(1, 1/4)), beside 1 / (S + 2 weight).
 void linear_case(Lab& lab) {
-  const Tensor data = randn({lab.pick(100000, 20000), 2}, lab.generator()) * tensor({1.0, 0.5}, f32);
+  const Tensor data =
+      randn({lab.pick(100000, 20000), 2}, lab.generator(), f32, lab.device()) * lab.put(tensor({1.0, 0.5}, f32));
   const Tensor moments = mean(square(data.to(f64)), {0});  // of this sample
   std::vector<Row> rows;
   for (const double weight : {0.0, 0.125, 0.5}) {
-    const nn::Linear net(2, 2, true, lab.generator());
+    const nn::Linear net = lab.put(nn::Linear(2, 2, true, lab.generator()));
     const Objective objective = weighted_sum({{1, objective::implicit()}, {weight, objective::gradient_penalty()}});
     const Score score = [&](const Tensor& x) { return net(x); };
     fit(lab, "linear score", net, {.steps = lab.pick(1500, 500), .lr = lab.pick(2e-2, 5e-2), .decay = 0}, data, 512,
@@ -87,7 +88,7 @@ void linear_case(Lab& lab) {
 Score train(Lab& lab, double weight, bool exact, const Tensor& data, double& ms) {
   Generator g(lab.seed() + 20);  // the same start and the same batches for every weight
   const std::int64_t width = lab.pick(96, 16);
-  const nn::MLP net({2, width, width, 2}, "silu", g);
+  const nn::MLP net = lab.put(nn::MLP({2, width, width, 2}, "silu", g));
   const Score score = [net](const Tensor& x) { return net(x); };
   const Objective penalty =
       exact ? objective::gradient_penalty() : objective::gradient_penalty({.law = ProbeLaw::rademacher});
@@ -127,10 +128,12 @@ void draw_samples(Lab& lab, const GaussianMixture& p, const std::vector<Run>& ru
 
 void penalty(Lab& lab) {
   const auto p = GaussianMixture::named("ring");
-  const Tensor data = p.sample(lab.pick(50000, 2000), lab.seed()).to(f32);
-  const Tensor held_out = p.sample(lab.pick(10000, 500), lab.seed() + 1).to(f32);
+  const auto draw = [&](std::int64_t count, std::uint64_t stream) {
+    return lab.put(p.sample(count, lab.seed() + stream).to(f32));
+  };
+  const Tensor data = draw(lab.pick(50000, 2000), 0), held_out = draw(lab.pick(10000, 500), 1);
   const std::int64_t chains = lab.pick(2000, 100), steps = lab.pick(500, 20);
-  const Tensor start = p.sample(chains, lab.seed() + 2).to(f32), truth = p.sample(chains, lab.seed() + 3).to(f32);
+  const Tensor start = draw(chains, 2), truth = draw(chains, 3);
   const double tau = 0.004;
 
   lab.text(
@@ -228,7 +231,7 @@ void penalty(Lab& lab) {
   for (std::int64_t i = 0; i < points; ++i)
     radius.push_back(1 + 2 * static_cast<double>(i) / static_cast<double>(points - 1));
   const Tensor r1 = from_vector<double>(radius, {points, 1});
-  const Tensor ray = concat({r1, zeros_like(r1)}, 1).to(f32);
+  const Tensor ray = lab.put(concat({r1, zeros_like(r1)}, 1).to(f32));
   Chart profile({.columns = 2, .width = 460, .height = 340});
   auto learned = profile.panel("Learned", {.label = "x₁, at x₂ = 0"}, {.label = "s₁", .min = -26, .max = 26});
   auto smoothed =

@@ -29,12 +29,4 @@ inline std::string num(const Mean& m) {
   return num(m.value, digits) + " ± " + num(m.error, 2);
 }
 
-/// The value below which a share `q` of the values lies; of the two next to it, in proportion. values not empty.
-inline double percentile(std::vector<double> values, double q) {
-  std::sort(values.begin(), values.end());
-  const double at = q * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, values.size() - 1);
-  return values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
-}
-
 }  // namespace stein::tools

@@ -45,22 +45,22 @@ struct Result {
 };
 
 // Two bumps, at 1 and -1 on every axis.
-Tensor two_bumps(std::int64_t n, std::int64_t d, Generator& g) {
-  return rademacher({n, 1}, g) + 0.5 * randn({n, d}, g);
+Tensor two_bumps(const Lab& lab, std::int64_t n, std::int64_t d, Generator& g) {
+  return rademacher({n, 1}, g, f32, lab.device()) + 0.5 * randn({n, d}, g, f32, lab.device());
 }
 
 class Bench {
  public:
   Bench(Lab& lab, std::int64_t d, std::int64_t layers)
-      : quick_(lab.quick()),
+      : lab_(lab),
         g_(lab.generator().fork(static_cast<std::uint64_t>(100 * d + layers))),
-        net_(sizes(d, layers, lab.pick<std::int64_t>(128, 16)), "softplus", g_),
-        x_(two_bumps(lab.pick<std::int64_t>(64, 8), d, g_)) {
+        net_(lab.put(nn::MLP(sizes(d, layers, lab.pick<std::int64_t>(128, 16)), "softplus", g_))),
+        x_(two_bumps(lab, lab.pick<std::int64_t>(64, 8), d, g_)) {
     // A little training, so that the Jacobian is that of a score and not of noise.
     nn::Adam adam(net_, {.lr = 2e-3});
     const Objective dsm = objective::dsm({.noise = gaussian_noise(0.5), .scaled = true});
     for (int i = 0; i < lab.pick(100, 5); ++i)
-      adam.step(grad({dsm(model(), two_bumps(x_.size(0), d, g_), g_).value}, net_.parameters()));
+      adam.step(grad({dsm(model(), two_bumps(lab, x_.size(0), d, g_), g_).value}, net_.parameters()));
   }
 
   Result run(const TraceWay& way, const Result* exact) {
@@ -89,23 +89,27 @@ class Bench {
     return [net = net_](const Tensor& x, const Tensor&) { return net(x); };
   }
 
-  // Loss, gradients, Adam; the weights are put back. Steps of more than a second are timed once.
+  // Loss, gradients, Adam, until the device has done it; the weights are put back. Steps of more than a second are timed once.
   void cost(const TraceWay& way, Result& r) {
     NamedTensors before;
     for (const auto& [name, t] : net_.state_dict()) before[name] = t.clone();
     nn::Adam adam(net_, {.lr = 1e-5});
-    const auto step = [&] { adam.step(grad({way.objective(model(), x_, g_).value}, net_.parameters())); };
-    const auto live = memory_stats().live_bytes;
-    reset_peak_memory();
+    const auto step = [&] {
+      adam.step(grad({way.objective(model(), x_, g_).value}, net_.parameters()));
+      lab_.wait();
+    };
+    const auto live = memory_stats(lab_.device()).live_bytes;
+    reset_peak_memory(lab_.device());
     step();
-    r.bytes = static_cast<double>(memory_stats().peak_bytes - live);
+    r.bytes = static_cast<double>(memory_stats(lab_.device()).peak_bytes - live);
     std::vector<double> times;
     const auto start = Clock::now();
     do {
       const auto t = Clock::now();
       step();
       times.push_back(since(t));
-    } while ((times.size() < 3 && since(start) < 1) || (since(start) < (quick_ ? 0.002 : 0.25) && times.size() < 200));
+    } while ((times.size() < 3 && since(start) < 1) ||
+             (since(start) < (lab_.quick() ? 0.002 : 0.25) && times.size() < 200));
     r.ms = 1e3 * median(times);
     net_.load_state_dict(before);
   }
@@ -114,7 +118,7 @@ class Bench {
     std::vector<double> losses;
     double cosines = 0;
     for (const auto start = Clock::now();
-         losses.size() < 10 || (since(start) < (quick_ ? 0.002 : 0.3) && losses.size() < 400);) {
+         losses.size() < 10 || (since(start) < (lab_.quick() ? 0.002 : 0.3) && losses.size() < 400);) {
       const Loss loss = way.objective(model(), x_, g_);
       losses.push_back(loss.value.item());
       cosines += cosine(flat(grad({loss.value}, net_.parameters())), exact_gradient_);
@@ -128,7 +132,7 @@ class Bench {
     r.cosine_ = cosines / n;
   }
 
-  bool quick_;
+  Lab& lab_;
   Generator g_;
   nn::MLP net_;
   Tensor x_;

@@ -9,6 +9,7 @@
 #include "nn/optim.h"
 #include "ops/ops.h"
 #include "smld/metrics.h"
+#include "tools/lab/fit.h"
 #include "tools/lab/trace_methods.h"
 
 namespace stein::tools {
@@ -47,11 +48,11 @@ struct Plan {
 Path train(Lab& lab, const TraceWay& way, const GaussianMixture& p, const Plan& plan, double seconds) {
   Generator g = lab.generator().fork(77);  // the same weights and data for every way
   const auto d = p.dimension();
-  const nn::MLP net({d, plan.hidden, plan.hidden, d}, "softplus", g);
+  const nn::MLP net = lab.put(nn::MLP({d, plan.hidden, plan.hidden, d}, "softplus", g));
   nn::Adam adam(net, {.lr = 2e-3});
   const LevelScore model = [net](const Tensor& x, const Tensor&) { return net(x); };
-  const Tensor data = p.sample(400 * plan.batch, lab.seed() + 5).to(f32),
-               test = p.sample(lab.pick(4000, 200), lab.seed() + 6).to(f32);
+  const Tensor data = lab.put(p.sample(400 * plan.batch, lab.seed() + 5).to(f32)),
+               test = lab.put(p.sample(lab.pick(4000, 200), lab.seed() + 6).to(f32));
   Path path{way.name, {}, {}, {}};
   double trained = 0;
   // Step counts of the measurements: every `measure` steps up to the common end, then rarely.
@@ -64,8 +65,9 @@ Path train(Lab& lab, const TraceWay& way, const GaussianMixture& p, const Plan& 
       if (step >= plan.steps && trained >= seconds) break;
     }
     const auto start = Clock::now();
-    const Tensor x = index_select(data, 0, integers(0, data.size(0), {plan.batch}, g));
+    const Tensor x = draw_rows(data, plan.batch, g);
     adam.step(grad({way.objective(model, x, g).value}, net.parameters()));
+    lab.wait();
     trained += std::chrono::duration<double>(Clock::now() - start).count();
   }
   return path;
