@@ -53,7 +53,7 @@ Tensors directions(const Tensors& like, Generator& generator, const Shape& batch
     double* p = v.mutable_data<double>();
     const double* s = sign.data<double>();
     for (std::int64_t i = 0; i < v.numel(); ++i) p[i] *= s[i];
-    r.push_back(v);
+    r.push_back(v.to(t.device()));
   }
   return r;
 }
@@ -104,11 +104,11 @@ Tensors moved(const Tensors& z, const Tensors& v, double t) {
       r.push_back(z[k]);
       continue;
     }
-    Tensor m = z[k].clone();
+    Tensor m = z[k].to(cpu).clone();
     double* p = m.mutable_data<double>();
     const auto d = v[k].to_vector<double>();
     for (std::size_t i = 0; i < d.size(); ++i) p[i] += t * d[i];
-    r.push_back(m);
+    r.push_back(m.to(z[k].device()));
   }
   return r;
 }

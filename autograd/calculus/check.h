@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Checks of derivatives against finite differences, of modes against each other, of batches against loops.
+// Checks of derivatives against finite differences, of modes against each other, of batches against loops. Inputs may be on any device:
+// the function and its derivatives are computed there; the host draws directions, moves arguments and compares.
 #pragma once
 
 #include <cstdint>

@@ -43,7 +43,7 @@ Tensors loop(const Shape& batch, const Tensors& ts, const Tensors& results_like,
   Tensors r;
   for (std::size_t k = 0; k < parts.size(); ++k)
     r.push_back(n ? stack(parts[k]).reshape(batch + results_like[k].shape())
-                  : zeros(batch + results_like[k].shape(), f64));
+                  : zeros(batch + results_like[k].shape(), f64, results_like[k].device()));
   return r;
 }
 

@@ -19,7 +19,7 @@ Checked restricted(const TensorsFunction& f, const Tensors& inputs);
 /// (z, c) -> vector-Jacobian product of g.f at z with cotangents c; `c` are drawn for g's results.
 Checked pulled(const Checked& g, const Tensors& cotangents, int order);
 
-/// Entries +-(0.5 .. 1): no direction is nearly missed.
+/// Entries +-(0.5 .. 1), on the device of each: no direction is nearly missed.
 Tensors directions(const Tensors& like, Generator& generator, const Shape& batch = {});
 
 struct Inner {

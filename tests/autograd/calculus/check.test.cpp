@@ -188,6 +188,45 @@ TEST_CASE("check: integer inputs and results are held fixed; nothing to check is
                     Contains("[check_grads] expected at least one f64 input; got f32 (2,)"));
 }
 
+TEST_CASE(
+    "check: what is given on sim is computed there, with the numbers of the cpu, and wrong rules are caught there") {
+  const auto on = [](const Device& device, Tensors inputs) {
+    for (auto& t : inputs) t = t.to(device);
+    return inputs;
+  };
+  const Tensors at{point()[0], point({2})[0]};
+  std::int64_t calls = 0;
+  Device expected = cpu;
+  const TensorsFunction f = [&](const Tensors& in) {
+    for (const auto& t : in) REQUIRE(t.device() == expected);
+    ++calls;
+    return Tensors{record(Cube{}, in[0]) * tanh(in[1])};
+  };
+  const auto here = check_grads(f, at);
+  expected = simulated;
+  const auto there = check_grads(f, on(simulated, at));
+  INFO(there.to_string());
+  CHECK(calls > 50);
+  CHECK(there.ok());
+  CHECK(there.worst() < 0.1);
+  REQUIRE(there.lines.size() == here.lines.size());
+  for (std::size_t i = 0; i < here.lines.size(); ++i) {
+    CHECK(there.lines[i].mode == here.lines[i].mode);
+    CHECK(there.lines[i].got == Approx(here.lines[i].got).epsilon(1e-12));
+    CHECK(there.lines[i].expected == Approx(here.lines[i].expected).epsilon(1e-9));
+  }
+  CHECK(check_batched(f, on(simulated, at)).ok());
+  CHECK(check_adjoint([](const Tensors& in) { return Tensors{in[0] * 2.0 + sum(in[1])}; }, on(simulated, at)).ok());
+
+  CHECK(failure(check_grads(function_of<WrongFactor>(), on(simulated, point()))).mode == "rev");
+  CHECK(failure(check_grads(function_of<WrongPush>(), on(simulated, point()))).mode == "fwd");
+  CHECK(failure(check_batched(function_of<FlipFromLeft>(), on(simulated, point()))).mode == "batched cotangents");
+  failure(check_adjoint(function_of<NearlyAdjoint>(), on(simulated, point())));
+  // on two devices at once: what the function says
+  const TensorsFunction sum_of = [](const Tensors& in) { return Tensors{in[0] + in[1]}; };
+  CHECK_THAT(failure(check_grads(sum_of, {at[0].to(simulated), at[1]})).problem, Contains("tensors on one device"));
+}
+
 TEST_CASE("check: a function without f64 results fails") {
   const TensorsFunction f = [](const Tensors& x) { return Tensors{cast(x[0], f32)}; };
   const Tensors at{tensor({1, 2}, f64)};
