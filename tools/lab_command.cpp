@@ -13,6 +13,7 @@
 #include "tensor/detail/atomic_file.h"
 #include "tensor/detail/build_info.h"
 #include "tensor/error.h"
+#include "tensor/storage.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
 #include "tools/lab/experiments.h"
@@ -76,6 +77,7 @@ Json run_one(const LabArgs& a, const Experiment& e) {
   fs::remove_all(partial);
   fs::create_directories(partial);
   const auto start = std::chrono::steady_clock::now();
+  reset_peak_memory(parse_device(a.device));
   Lab lab(partial, a.seed, a.quick, a.quiet, parse_device(a.device));
   try {
     e.run(lab);
@@ -93,6 +95,8 @@ Json run_one(const LabArgs& a, const Experiment& e) {
   write("index.html", page_html(e.title, article_html(e.name, e.title, command, lab)));
   Json mark = settings_of(a, e.name);
   mark["seconds"] = seconds;
+  // Of tensors on the device; since the last step it measured of the experiment `trace`, which starts counts of its own.
+  mark["peak_bytes"] = memory_stats(parse_device(a.device)).peak_bytes;
   mark["files"] = lab.files();
   mark["checks"] = Json::array();
   for (const auto& c : lab.checks())

@@ -12,8 +12,8 @@
 namespace stein::smld {
 
 /// p(x) = sum_k w_k N(x; mu_k, S_k) in R^d. With sigma > 0 every function speaks of p smoothed by N(0, sigma^2 I), which is the
-/// mixture with S_k + sigma^2 I. All arithmetic in f64, by the host: points on a device are fetched, and values go back to it. What drives a
-/// sampler there is MixtureScore (smld/mixture_score.h).
+/// mixture with S_k + sigma^2 I. All arithmetic in f64, by the host: points on a device are fetched, and
+/// values go back to it. What drives a sampler there is MixtureScore (smld/mixture_score.h).
 class GaussianMixture {
  public:
   /// weights (K), positive, normalised here; means (K, d); covariances (K, d, d), symmetric and positive definite; all f64.

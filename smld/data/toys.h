@@ -23,8 +23,8 @@ Tensor toy_points(std::string_view name, std::int64_t n, Generator& generator, D
 
 /// The score of the law of toy_points smoothed by N(0, sigma^2 I), x (B, 2) -> (B, 2) of x's dtype: closed form for the
 /// checkerboard, for curves from 600 to 700 equally likely points of them, which at sigma = 0 is off by 1 % at the ends of arcs
-/// and less elsewhere. Computed in f64 on x's device (the checkerboard's by the host), not recorded. Throws Error for other names and shapes, sigma < 0, and sigma = 0 with the
-/// checkerboard, which has no score.
+/// and less elsewhere. Computed in f64 on x's device (the checkerboard's by the host), not recorded. Throws Error for other
+/// names and shapes, sigma < 0, and sigma = 0 with the checkerboard, which has no score.
 Tensor toy_score(std::string_view name, const Tensor& x, double sigma);
 
 }  // namespace stein::smld

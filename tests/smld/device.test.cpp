@@ -13,12 +13,18 @@
 #include "nn/optim.h"
 #include "nn/unet.h"
 #include "ops/ops.h"
+#include "smld/chart.h"
+#include "smld/conversions.h"
 #include "smld/data/batch.h"
+#include "smld/data/toys.h"
 #include "smld/diffusion_samplers.h"
 #include "smld/guidance.h"
 #include "smld/ladder.h"
 #include "smld/likelihood.h"
 #include "smld/losses.h"
+#include "smld/metrics.h"
+#include "smld/mixture_score.h"
+#include "smld/noise.h"
 #include "smld/objectives.h"
 #include "smld/samplers.h"
 #include "smld/trace.h"
@@ -321,4 +327,55 @@ TEST_CASE("every sampler on " STEIN_TEST_DEVICE " draws the samples of the cpu",
   };
   const Tensors here = run(cpu), there = run(test_device());
   for (std::size_t i = 0; i < here.size(); ++i) same(there[i], here[i], 1e-9);
+}
+
+TEST_CASE("exact scores, distances and charts take samples on " STEIN_TEST_DEVICE, "[device][mixture]") {
+  const auto p = GaussianMixture::named("ellipses"), round = GaussianMixture::named("ring");
+  const MixtureScore exact(p);
+  const auto run = [&](const Device& device) {
+    Generator g(1);
+    Tensors r;
+    for (const DType dtype : {f32, f64}) {
+      const Tensor x = p.sample(20, 3).to(dtype).to(device);
+      const Tensor t = uniform({20}, g, 0.1, 0.9, dtype, device), step = integers(1, 21, {20}, g).to(device);
+      r.insert(r.end(), {p.log_density(x, 0.1), p.score(x), p.responsibilities(x), laplace_log_density(round, x, 0.2),
+                         laplace_score(round, x, 0.2), mixture_noise(round).score(x), mixture_noise(p).draw(x, g)});
+      for (const auto& name : toy_names()) r.push_back(toy_score(name, x, 0.3));
+      r.insert(r.end(),
+               {exact.score_at(0.2)(x), exact.log_density(x, kernel(0.9, 0.4, dtype)), exact.score_of(Sde::vp())(x, t),
+                exact.denoised(x, Sde::vp().kernel(t, 2)), exact.noise_of(DdpmSchedule(20))(x, step),
+                exact.score_of(geometric_ladder(2, 0.1, 21))(x, step),
+                prior_sample(Sde::ve(0.01, 5), {4, 2}, g, dtype, device)});
+      // of a score that is differentiated
+      const Tensor at = x.detach().requires_grad_();
+      r.push_back(grad(sum(square(exact.score_at()(at))), at));
+    }
+    return r;
+  };
+  const Tensors here = run(cpu), there = run(test_device());
+  REQUIRE(here.size() == there.size());
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    INFO("result " << i << ", " << describe(here[i]));
+    CHECK(there[i].dtype() == here[i].dtype());
+    same(there[i], here[i], here[i].dtype() == f32 ? 1e-4 : 1e-10);
+  }
+
+  const Tensor x = p.sample(50, 4), y = p.sample(50, 5), u = x.to(test_device()), v = y.to(test_device());
+  const auto distances = [&](const Tensor& a, const Tensor& b) {
+    Generator g(2);
+    const Score score = [&](const Tensor& at) { return exact.score_at(0.5)(at) + at * at["::, ::-1"]; };
+    std::vector<double> r{mmd2(a, p, 0.5),
+                          mmd2(a, b, 0.5),
+                          median_distance(a, g),
+                          sliced_w2(a, b, g, 8),
+                          fisher_divergence(score, p, a),
+                          curl_ratio(score, a, g)};
+    for (const auto assignment : {Assignment::hard, Assignment::soft})
+      for (double share : mode_weights(a, p, assignment).to_vector<double>()) r.push_back(share);
+    return r;
+  };
+  const auto a = distances(x, y), b = distances(u, v);
+  REQUIRE(a.size() == 12);
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(b[i] == Approx(a[i]).epsilon(1e-10));
+  CHECK(Values(u).vector() == Values(x).vector());
 }

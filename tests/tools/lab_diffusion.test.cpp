@@ -2,50 +2,12 @@
 // Numbers of the experiments `ncsn-2d`, `diffusion` and `guidance`, in their quick form.
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "tests/tools/program.h"
+#include "tests/tools/lab_tables.h"
 
 using namespace stein;
 using namespace stein::test;
 using nlohmann::json;
-
-namespace {
-
-/// Runs `stein lab NAME --quick`; returns its checks, of which none may be missed.
-json checks_of(const TempDir& dir, const std::string& name) {
-  const auto r = run(dir, {"lab", name, "--quick", "--quiet", "--out", dir / "lab"});
-  INFO(r.err);
-  REQUIRE(r.code == 0);
-  const json checks = json::parse(read_file(dir / ("lab/" + name + "/lab.json")))["checks"];
-  for (const auto& c : checks) {
-    INFO(c.dump());
-    CHECK(c["met"].get<bool>());
-  }
-  return checks;
-}
-
-/// Fields of quoted and plain cells.
-std::vector<std::vector<std::string>> csv(const std::string& path) {
-  std::vector<std::vector<std::string>> rows;
-  std::istringstream in(read_file(path));
-  for (std::string line; std::getline(in, line);) {
-    rows.emplace_back(1);
-    bool quoted = false;
-    for (char c : line) {
-      if (c == '"')
-        quoted = !quoted;
-      else if (c == ',' && !quoted)
-        rows.back().emplace_back();
-      else
-        rows.back().back() += c;
-    }
-  }
-  return rows;
-}
-
-}  // namespace
 
 TEST_CASE(
     "lab ncsn-2d: the loss of a level falls towards the lowest possible, and equals it plus the excess on average") {

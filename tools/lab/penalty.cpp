@@ -128,8 +128,8 @@ void draw_samples(Lab& lab, const GaussianMixture& p, const std::vector<Run>& ru
 
 void penalty(Lab& lab) {
   const auto p = GaussianMixture::named("ring");
-  const auto draw = [&](std::int64_t count, std::uint64_t stream) {
-    return lab.put(p.sample(count, lab.seed() + stream).to(f32));
+  const auto draw = [&](std::int64_t count, std::uint64_t offset) {
+    return lab.put(p.sample(count, lab.seed() + offset).to(f32));
   };
   const Tensor data = draw(lab.pick(50000, 2000), 0), held_out = draw(lab.pick(10000, 500), 1);
   const std::int64_t chains = lab.pick(2000, 100), steps = lab.pick(500, 20);
