@@ -10,7 +10,7 @@ bool all_finite(const Tensor& t) {
   if (!is_floating(t.dtype()) || t.numel() == 0) return true;
   return visit_floating("isfinite", t.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Tensor here = detail::copy_to(t, cpu);
+    const Tensor here = t.device() == cpu ? t : detail::copy_to(t, cpu);
     const Tensor dense = here.is_contiguous() || here.is_channels_last() ? here : detail::dense_copy(here);
     const T* p = dense.data<T>();
     return std::all_of(p, p + t.numel(), [](T v) { return std::isfinite(v); });
