@@ -23,7 +23,7 @@ void not_while_recording(const char* what, const char* hint);
 /// parameters. All else is as it was while recording: shapes, numbers of the host, what `if` decided.
 class Replay {
  public:
-  using Function = std::function<Tensors(const Tensors& inputs)>;
+  using Function = std::function<Tensors(const Tensors& inputs)>;  ///< what is repeated
 
   /// Runs f(inputs) twice: as usual, for whatever is set up on the way, and to record it. What f refers to must outlive this object and
   /// stay where it is in memory. On the cpu there is nothing to record, and each call runs f.
@@ -32,7 +32,7 @@ class Replay {
   /// batches of a loader, another Replay.
   Replay(Function f, const Tensors& inputs);
   ~Replay();
-  Replay(Replay&&) noexcept;
+  Replay(Replay&&) noexcept;  ///< leaves an object that can only be destroyed
   Replay& operator=(Replay&&) = delete;
 
   /// f's results for inputs of the same shapes and dtypes on the same device (Error otherwise), without history. The host does not

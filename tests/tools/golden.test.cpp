@@ -2,6 +2,7 @@
 // `stein score` and `stein loss` give PyTorch's numbers (tests/data/golden) through files and options alone.
 #include <nlohmann/json.hpp>
 
+#include "nn/mlp.h"
 #include "nn/ncsn.h"
 #include "tensor/npy.h"
 #include "tensor/random.h"
@@ -121,14 +122,15 @@ TEST_CASE("the program's MLP losses are PyTorch's for every activation") {
     }
 }
 
-TEST_CASE("--math sets how stein score multiplies on sim") {
+TEST_CASE("stein score multiplies on sim as --math says") {
   TempDir dir;
   Generator g(1);
   save_npy(dir / "x.npy", randn({5, 4}, g));
+  save_safetensors(dir / "w.safetensors", nn::MLP({4, 32, 4}, "softplus", g).state_dict());
   const auto score = [&](const Args& device) {
-    const auto r = run(
-        dir, Args{"score", "--model", "mlp", "--sizes", "4,32,4", "--input", dir / "x.npy", "--out", dir / "s.npy"} +
-                 device);
+    const auto r = run(dir, Args{"score", "--model", "mlp", "--sizes", "4,32,4", "--weights", dir / "w.safetensors",
+                                 "--input", dir / "x.npy", "--out", dir / "s.npy"} +
+                                device);
     INFO(r.err);
     REQUIRE(r.code == 0);
     return load_npy(dir / "s.npy");

@@ -126,7 +126,7 @@ TEST_CASE("stein train on sim leaves the same weights with --replay and without,
   REQUIRE(here.size() == there.size());
   for (const auto& [name, t] : here) {
     INFO(name);
-    CHECK(allclose(there.at(name), t, 1e-3, 1e-4));
+    CHECK(allclose(there.at(name), t, 1e-3, 7e-3));  // of a gradient of nearly 0 Adam makes steps of 1e-3
   }
 }
 
