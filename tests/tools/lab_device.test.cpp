@@ -81,7 +81,8 @@ void same_tables(const std::string& name, double tolerance, const std::vector<st
   TempDir dir;
   const Both both = run_both(dir, name);
   std::size_t tables = 0;
-  for (const auto& file : json::parse(read_file(both.here + "/lab.json"))["files"]) {
+  const auto mark = json::parse(read_file(both.here + "/lab.json"));
+  for (const auto& file : mark["files"]) {
     const auto f = file.get<std::string>();
     if (!f.ends_with(".csv")) continue;
     ++tables;
@@ -92,51 +93,55 @@ void same_tables(const std::string& name, double tolerance, const std::vector<st
 
 }  // namespace
 
-TEST_CASE("lab langevin on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device]") {
+TEST_CASE("lab langevin on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
   same_tables("langevin", 1e-6);
 }
 
-TEST_CASE("lab low-density on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("low-density", 1e-2);
-}
-
-TEST_CASE("lab equivalence on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device]") {
+TEST_CASE("lab equivalence on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
   same_tables("equivalence", 1e-6);
 }
 
 TEST_CASE("lab denoise-noise on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("denoise-noise", 1e-3);
+  same_tables("denoise-noise", 1e-4);
 }
 
 TEST_CASE("lab energy on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("energy", 1e-3);
-}
-
-TEST_CASE("lab penalty on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("penalty", 1e-3);
-}
-
-TEST_CASE("lab ncsn-2d on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("ncsn-2d", 1e-2);
-}
-
-TEST_CASE("lab diffusion on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("diffusion", 1e-2);
+  // of cost.csv all columns are times; the curl of the energy network is rounding
+  same_tables("energy", 1e-4, {"energy", "score", "ratio", "ms a step", "curl, energy"});
 }
 
 TEST_CASE("lab guidance on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
-  same_tables("guidance", 1e-2);
+  same_tables("guidance", 1e-4);
 }
 
-// How often estimates are drawn depends on the time; what training reaches does not.
-TEST_CASE("lab trace on " STEIN_TEST_DEVICE " trains as on the cpu, and its exact methods agree", "[device][slow]") {
+TEST_CASE("lab penalty on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
+  same_tables("penalty", 1e-4, {"ms a step, one probe", "ms a step, exact"});
+}
+
+TEST_CASE("lab diffusion on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
+  // Rounding; and the trained networks' likelihoods, whose solver may err by 1e-2 in this form, and does so in another place after rounding.
+  same_tables("diffusion", 1e-4, {"exact: max |ε + σs| at t", "mean |error|, trained", "KL, trained", "± of KL"});
+}
+
+TEST_CASE("lab ncsn-2d on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
+  same_tables("ncsn-2d", 1e-3);
+}
+
+TEST_CASE("lab low-density on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
+  same_tables("low-density", 1e-4);
+}
+
+// Not curves.csv: how long it trains depends on the time.
+TEST_CASE("lab trace on " STEIN_TEST_DEVICE " measures what it measures on the cpu, in the device's time and memory",
+          "[device]") {
   TempDir dir;
   const Both both = run_both(dir, "trace");
-  same_table(both.there + "/training.csv", both.here + "/training.csv", 1e-3, {"after equal time", "ms a step"});
+  same_table(both.there + "/training.csv", both.here + "/training.csv", 1e-4, {"after equal time", "ms a step"});
+  same_table(both.there + "/methods.csv", both.here + "/methods.csv", 1e-3, {"ms a step", "peak MB"});
   const auto methods = csv(both.there + "/methods.csv");
   for (std::size_t r = 1; r < methods.size(); ++r) {
     CHECK(*number(methods[r][3]) > 0);
-    CHECK(*number(methods[r][4]) > 0);  // bytes of the device
+    CHECK(*number(methods[r][4]) > 0);
   }
 }
 
@@ -153,7 +158,7 @@ TEST_CASE("lab inverse-1d says that it does not run on " STEIN_TEST_DEVICE, "[de
   CHECK(run(dir, args).out.find("finished before with these settings") != std::string::npos);
   const auto here = run(dir, {"lab", "inverse-1d", "--quick", "--quiet", "--out", out});
   CHECK(here.out.find("finished before") == std::string::npos);
-  CHECK(read_file(out + "/inverse-1d/index.md").find(device) == std::string::npos);
+  CHECK(read_file(out + "/inverse-1d/index.md").find("--device") == std::string::npos);
 }
 
 TEST_CASE("stein lab refuses a device that this build does not have, and leaves no folder") {

@@ -35,7 +35,9 @@ using smld::Score;
 struct Network {
   Network(const Lab& lab, const Tensor& levels, Generator& g)
       : ladder(levels),
-        net(lab.put(nn::ConditionalMLP({.hidden = {128, 128}, .condition = {.levels = levels.size(0)}}, g))) {}
+        net(lab.put(nn::ConditionalMLP({.hidden = std::vector<std::int64_t>(2, lab.pick<std::int64_t>(128, 32)),
+                                        .condition = {.levels = levels.size(0)}},
+                                       g))) {}
   Tensor operator()(const Tensor& x, const Tensor& level) const {
     const Tensor sigma = smld::sigma_of(ladder, level, 2);
     return net(x / sqrt(17 + square(sigma)), level) / sigma;
@@ -52,9 +54,10 @@ LevelScore train(Lab& lab, const char* label, const Tensor& ladder, const Tensor
   const smld::Objective objective = smld::objective::ncsn(ladder);
   nn::Adam adam(model->net, {.lr = 3e-3});
   const nn::Schedule schedule = nn::Schedule::cosine(steps, 0, 0.01);
+  const std::int64_t batch = lab.pick<std::int64_t>(256, 64);
   Work work(lab, label, steps);
   for (std::int64_t i = 0; i < steps; ++i) {
-    const smld::Loss loss = objective(score, draw_rows(data, 256, g), g);
+    const smld::Loss loss = objective(score, draw_rows(data, batch, g), g);
     adam.set_lr_factor(schedule(i));
     adam.step(grad({loss.value}, model->net.parameters()));
     work.update(i + 1);
@@ -117,7 +120,8 @@ void maps(Lab& lab, const GaussianMixture& p, const Tensor& data, const Tensor& 
   const auto mean_error = [&](const Score& s, const Tensor& points) {
     return mean(squared_norm(s(points.to(f32)).to(f64) - q.score(points))).item();
   };
-  const Tensor square_points = lab.put(smld::grid_points(area, 100, 100)),
+  const std::int64_t side = lab.pick<std::int64_t>(100, 30);
+  const Tensor square_points = lab.put(smld::grid_points(area, side, side)),
                gap = lab.put(smld::grid_points({-2, 2, -2, 2}, 40, 40));
   std::vector<Row> rows;
   for (const auto& [name, s] : {std::pair<const char*, Score>{"one level", single}, {"ladder, last level", last}})
