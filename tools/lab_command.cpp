@@ -12,6 +12,7 @@
 #include "smld/samplers.h"
 #include "tensor/detail/atomic_file.h"
 #include "tensor/detail/build_info.h"
+#include "tensor/device_math.h"
 #include "tensor/error.h"
 #include "tensor/storage.h"
 #include "tools/commands.h"
@@ -47,17 +48,18 @@ void claim(const std::string& folder) {
   stein::detail::write_atomically("lab", folder + "/" + kMark, Json{{"stein_lab", "folder"}}.dump() + "\n");
 }
 
+// What --math said: f32, tf32 or bf16.
+std::string math() { return name_of(stein::detail::device_math.factors); }
+
 Json settings_of(const LabArgs& a, const std::string& name) {
-  return {{"stein_lab", name},
-          {"version", stein::detail::build_info().version},
-          {"seed", a.seed},
-          {"quick", a.quick},
-          {"device", a.device}};
+  return {{"stein_lab", name},  {"version", stein::detail::build_info().version},
+          {"seed", a.seed},     {"quick", a.quick},
+          {"device", a.device}, {"math", math()}};
 }
 
 std::string command_of(const LabArgs& a, const std::string& name) {
-  return fmt::format("stein lab {} --seed {}{}{}", name, a.seed, a.quick ? " --quick" : "",
-                     a.device == "cpu" ? "" : " --device " + a.device);
+  return fmt::format("stein lab {} --seed {}{}{}{}", name, a.seed, a.quick ? " --quick" : "",
+                     a.device == "cpu" ? "" : " --device " + a.device, math() == "f32" ? "" : " --math " + math());
 }
 
 // Whether the experiment's folder was made with these settings.
@@ -128,9 +130,10 @@ void write_report(const LabArgs& a, const Json& results) {
     const Json mark = mark_of(folder);
     if (!c.failed && mark.value("stein_lab", "") == e.name) {
       c.article = article_of_page(read_text(folder + "/index.html"));
-      const std::string device = mark.value("device", "cpu");
-      c.status = fmt::format("{:.1f} s, seed {}{}{}", mark.value("seconds", 0.0), mark.value("seed", std::uint64_t{0}),
-                             mark.value("quick", false) ? ", quick" : "", device == "cpu" ? "" : ", " + device);
+      const std::string device = mark.value("device", "cpu"), factors = mark.value("math", "f32");
+      c.status = fmt::format("{:.1f} s, seed {}{}{}{}", mark.value("seconds", 0.0),
+                             mark.value("seed", std::uint64_t{0}), mark.value("quick", false) ? ", quick" : "",
+                             device == "cpu" ? "" : ", " + device, factors == "f32" ? "" : ", " + factors);
       c.checks = mark.value("checks", Json::array()).size();
       c.missed = missed(mark);
     }

@@ -154,8 +154,13 @@ TEST_CASE("lab inverse-1d says that it does not run on " STEIN_TEST_DEVICE, "[de
   CHECK(page.find("nothing here runs on " + device + ".") != std::string::npos);
   CHECK(page.find("stein lab inverse-1d --seed 0 --quick --device " + device) != std::string::npos);
   CHECK(read_file(out + "/report.html").find(", quick, " + device) != std::string::npos);
-  // Another device is another setting.
+  // Other factors are another setting, and so is another device.
   CHECK(run(dir, args).out.find("finished before with these settings") != std::string::npos);
+  auto rounded = args;
+  rounded.insert(rounded.end(), {"--math", "bf16"});
+  CHECK(run(dir, rounded).out.find("finished before") == std::string::npos);
+  CHECK(read_file(out + "/inverse-1d/index.md").find("--device " + device + " --math bf16") != std::string::npos);
+  CHECK(read_file(out + "/report.html").find(", quick, " + device + ", bf16") != std::string::npos);
   const auto here = run(dir, {"lab", "inverse-1d", "--quick", "--quiet", "--out", out});
   CHECK(here.out.find("finished before") == std::string::npos);
   CHECK(read_file(out + "/inverse-1d/index.md").find("--device") == std::string::npos);
