@@ -224,7 +224,8 @@ TEST_CASE(
   failure(check_adjoint(function_of<NearlyAdjoint>(), on(simulated, point())));
   // on two devices at once: what the function says
   const TensorsFunction sum_of = [](const Tensors& in) { return Tensors{in[0] + in[1]}; };
-  CHECK_THAT(failure(check_grads(sum_of, {at[0].to(simulated), at[1]})).problem, Contains("f64 (3, 2) on sim and f64 (2,)"));
+  CHECK_THAT(failure(check_grads(sum_of, {at[0].to(simulated), at[1]})).problem,
+             Contains("f64 (3, 2) on sim and f64 (2,)"));
 }
 
 TEST_CASE("check: a function without f64 results fails") {
