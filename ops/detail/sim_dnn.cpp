@@ -43,7 +43,7 @@ struct Asked {
   void packed(const char* name, const DnnImages& t) const {
     at_least(1, "size", {t.n, t.c, t.h, t.w});
     if (t.stride_c != 1 || t.stride_w != t.c || t.stride_h != t.w * t.c || t.stride_n != t.h * t.w * t.c)
-      refuse("CUDNN_STATUS_NOT_SUPPORTED", std::string(name) + " packed as NHWC", "other strides");
+      refuse("CUDNN_STATUS_NOT_SUPPORTED", name + std::string(" packed as NHWC"), "other strides");
   }
   // The size of the result along an axis: cudnnGetConvolution2dForwardOutputDim, cudnnGetPooling2dForwardOutputDim.
   void result(const char* what, std::int64_t got, std::int64_t in, std::int64_t pad, std::int64_t window,
