@@ -10,7 +10,6 @@ if(NOT STEIN_SIMD MATCHES "^(generic)?$")
   message(FATAL_ERROR "expected STEIN_SIMD=generic or nothing; got ${STEIN_SIMD}. A program that is built chooses its level at start: "
                       "STEIN_SIMD=v2 in its environment")
 endif()
-option(STEIN_PRECOMPILE "Precompile what most files include; left out with ccache, which keeps objects better without" ON)
 foreach(extra PNG JPEG XSIMD PROGRAM)
   option(STEIN_WITH_${extra} "Use ${extra} where it is found" ON)
 endforeach()
@@ -73,12 +72,3 @@ if(STEIN_SANITIZE)
   set(STEIN_COLD_FLAGS -O0)
   list(TRANSFORM STEIN_SIMD_FLAGS REPLACE "-O3" "-O1")
 endif()
-
-# Headers that most files of a target include are read once: the standard library's, fmt's and the ops', and `ARGN`. A file still
-# includes what it uses (tools/check_headers, and builds with ccache, see to that).
-function(stein_precompile target)
-  if(STEIN_PRECOMPILE AND NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
-    target_precompile_headers(${target} PRIVATE <algorithm> <cmath> <functional> <map> <memory> <string> <vector> <fmt/format.h>
-                              "${PROJECT_SOURCE_DIR}/ops/ops.h" ${ARGN})
-  endif()
-endfunction()

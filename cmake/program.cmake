@@ -17,7 +17,6 @@ if(STEIN_HAVE_CLI11 AND sources)
   target_compile_options(stein_program PRIVATE ${STEIN_BASELINE_FLAGS}
                          $<$<CONFIG:Release>:${STEIN_COLD_FLAGS}>)  # options and JSON: slow to optimise, never hot
   target_link_libraries(stein_program PRIVATE stein stein_flags fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11 Threads::Threads)
-  stein_precompile(stein_program <nlohmann/json.hpp>)
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)
