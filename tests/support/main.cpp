@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The tests' main program. Besides running tests it writes the list of them for ctest:
 //   test_<layer> [TEST SPEC] --ctest FILE --layer NAME [--levels v2,v3,v4]
-// Each TEST_CASE becomes one ctest test named <layer>/<case>, with its tags as labels; [slow] gets more time, and [simd] is
+// Each TEST_CASE becomes one ctest test named <layer>/<case>, with its tags as labels; [simd] is
 // listed again once per SIMD level, as <layer>@<level>/<case>. A test that leaves graph nodes alive fails.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
@@ -21,7 +21,7 @@ std::int64_t live_nodes() __attribute__((weak));  // autograd/node.h; null in a 
 namespace {
 
 constexpr int skip_code = 77;  // stein::test::skip
-constexpr int seconds = 120, seconds_slow = 300;
+constexpr int seconds = 300;   // for a test: enough for sanitizers on a slow machine
 
 // A case's name as a Catch2 test spec that selects just this case.
 std::string as_spec(const std::string& name) {
@@ -38,12 +38,11 @@ std::string bracketed(const std::string& text) { return "[====[" + text + "]====
 void write_test(std::ostream& to, const std::string& program, const Catch::TestCase& test, const std::string& layer,
                 const std::string& level) {
   const std::string name = bracketed(layer + (level.empty() ? "" : "@" + level) + "/" + test.name);
-  const bool slow = std::find(test.lcaseTags.begin(), test.lcaseTags.end(), "slow") != test.lcaseTags.end();
   std::string labels = layer;
   for (const auto& tag : test.tags) labels += ";" + tag;
   to << "add_test(" << name << " " << bracketed(program) << " " << bracketed(as_spec(test.name)) << ")\n"
-     << "set_tests_properties(" << name << " PROPERTIES SKIP_RETURN_CODE " << skip_code << " TIMEOUT "
-     << (slow ? seconds_slow : seconds) << " LABELS " << bracketed(labels);
+     << "set_tests_properties(" << name << " PROPERTIES SKIP_RETURN_CODE " << skip_code << " TIMEOUT " << seconds
+     << " LABELS " << bracketed(labels);
   if (!level.empty()) to << " ENVIRONMENT STEIN_SIMD=" << level;
   to << ")\n";
 }
