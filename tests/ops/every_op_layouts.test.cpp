@@ -16,7 +16,7 @@ struct Laid {
 Tensor itself(const Tensor& t) { return t; }
 
 // Every other element of a larger buffer full of NaN, backwards along the first axis.
-Laid sliced(const Tensor& t) {
+Laid sliced(const OpEntry&, const Tensor& t) {
   if (t.numel() == 0) return {t, itself};
   Shape wide = t.shape();
   for (auto& n : wide) n = 2 * n + 1;
@@ -33,20 +33,21 @@ Laid sliced(const Tensor& t) {
   return {big, view};
 }
 
-Laid column_major(const Tensor& t) {
+Laid column_major(const OpEntry&, const Tensor& t) {
   Axes reversed;
   for (int i = t.rank() - 1; i >= 0; --i) reversed.push_back(i);
   return {t.permute(reversed).contiguous(), [reversed](const Tensor& b) { return b.permute(reversed); }};
 }
 
-Laid images_channels_last(const Tensor& t) {
+Laid images_channels_last(const OpEntry&, const Tensor& t) {
   if (t.rank() != 4) return {t, itself};
   return {t, [](const Tensor& b) { return b.channels_last(); }};
 }
 
-// Its first slice along `axis`, repeated by stride 0.
-Laid expanded(const Tensor& t, int axis) {
-  if (axis >= t.rank() || t.size(axis) < 2) return {t, itself};
+// Its first slice along `axis`, repeated by stride 0. A matrix of equal rows or columns has not full rank: qr of it is rounding
+// alone, other on every CPU.
+Laid expanded(const OpEntry& op, const Tensor& t, int axis) {
+  if (axis >= t.rank() || t.size(axis) < 2 || (op.name == "qr" && axis >= t.rank() - 2)) return {t, itself};
   return {narrow(t, axis, 0, 1).clone(), [shape = t.shape()](const Tensor& b) { return b.expand(shape); }};
 }
 
@@ -97,7 +98,7 @@ template <class Make>
 void each_layout(Make make) {
   test::each_sample([&](const OpEntry& op, const Sample& sample) {
     std::vector<Laid> inputs;
-    for (const auto& t : draw_inputs(sample)) inputs.push_back(make(t));
+    for (const auto& t : draw_inputs(sample)) inputs.push_back(make(op, t));
     const auto expected = outcome(op, sample, inputs, std::vector<bool>(inputs.size(), true));
     same(op, expected, outcome(op, sample, inputs, std::vector<bool>(inputs.size(), false)));
     for (std::size_t k = 0; k < inputs.size() && inputs.size() > 1; ++k) {  // one at a time too
@@ -116,8 +117,8 @@ TEST_CASE("every op: inputs cut from a larger buffer") { each_layout(sliced); }
 TEST_CASE("every op: column-major inputs") { each_layout(column_major); }
 TEST_CASE("every op: channels-last inputs") { each_layout(images_channels_last); }
 TEST_CASE("every op: inputs expanded along the first axis") {
-  each_layout([](const Tensor& t) { return expanded(t, 0); });
+  each_layout([](const OpEntry& op, const Tensor& t) { return expanded(op, t, 0); });
 }
 TEST_CASE("every op: inputs expanded along the second axis") {
-  each_layout([](const Tensor& t) { return expanded(t, 1); });
+  each_layout([](const OpEntry& op, const Tensor& t) { return expanded(op, t, 1); });
 }

@@ -120,7 +120,8 @@ TEST_CASE("lab penalty on " STEIN_TEST_DEVICE " has the tables of the cpu", "[de
 
 TEST_CASE("lab diffusion on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
   // Rounding; and the trained networks' likelihoods, whose solver may err by 1e-2 in this form, and does so in another place after rounding.
-  same_tables("diffusion", 1e-4, {"exact: max |ε + σs| at t", "mean |error|, trained", "KL, trained", "± of KL"});
+  same_tables("diffusion", 1e-4,
+              {"exact: max |ε + σs| at t", "mean |error|, trained", "evaluations, trained", "KL, trained", "± of KL"});
 }
 
 TEST_CASE("lab ncsn-2d on " STEIN_TEST_DEVICE " has the tables of the cpu", "[device][slow]") {
