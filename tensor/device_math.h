@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+
+#include "tensor/detail/names.h"
 
 namespace stein {
 
@@ -9,8 +12,8 @@ namespace detail {
 
 /// To what products and convolutions in f32 on devices may round their factors.
 enum class Factors : std::uint8_t { f32, tf32, bf16 };
-inline constexpr const char* kFactors[] = {"f32", "tf32", "bf16"};  ///< their names
-constexpr const char* name_of(Factors f) { return kFactors[static_cast<int>(f)]; }
+inline constexpr Named<Factors> kFactors[] = {{"f32", Factors::f32}, {"tf32", Factors::tf32}, {"bf16", Factors::bf16}};
+constexpr std::string_view name_of(Factors f) { return kFactors[static_cast<int>(f)].name; }
 
 struct DeviceMath {
   Factors factors = Factors::f32;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/replay.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tensor/detail/device_memory.h"
@@ -37,9 +38,8 @@ const Tensors& Replay::operator()(const Tensors& inputs) {
   const auto like = [](const Tensor& a, const Tensor& b) {
     return a.shape() == b.shape() && a.dtype() == b.dtype() && a.device() == b.device();
   };
-  bool same = inputs.size() == inputs_.size();
-  for (std::size_t i = 0; same && i < inputs.size(); ++i) same = like(inputs[i], inputs_[i]);
-  if (!same) fail("replay", "inputs like those recorded, " + describe(inputs_), describe(inputs));
+  if (!std::equal(inputs.begin(), inputs.end(), inputs_.begin(), inputs_.end(), like))
+    fail("replay", "inputs like those recorded, " + describe(inputs_), describe(inputs));
   if (!work_) {
     results_ = without_history(f_(inputs));
     return results_;

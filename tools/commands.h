@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/device_math.h"
+
 namespace stein::tools {
 
 struct TrainArgs {
@@ -84,6 +86,13 @@ struct GraphArgs {
   bool measure = false, fold = false;
 };
 int graph(GraphArgs args);
+
+/// What a command line needs to compute on `device` as this thread does: " --device cuda --math tf32", without what is usual.
+inline std::string device_options(const std::string& device) {
+  const auto factors = stein::detail::device_math.factors;
+  return (device == "cpu" ? "" : " --device " + device) +
+         (factors == stein::detail::Factors::f32 ? "" : " --math " + std::string(name_of(factors)));
+}
 
 int info(bool json);
 int gradcheck(const std::string& op, int order, bool json);

@@ -48,18 +48,14 @@ void claim(const std::string& folder) {
   stein::detail::write_atomically("lab", folder + "/" + kMark, Json{{"stein_lab", "folder"}}.dump() + "\n");
 }
 
-// What --math said: f32, tf32 or bf16.
-std::string math() { return name_of(stein::detail::device_math.factors); }
-
 Json settings_of(const LabArgs& a, const std::string& name) {
   return {{"stein_lab", name},  {"version", stein::detail::build_info().version},
           {"seed", a.seed},     {"quick", a.quick},
-          {"device", a.device}, {"math", math()}};
+          {"device", a.device}, {"math", name_of(stein::detail::device_math.factors)}};
 }
 
 std::string command_of(const LabArgs& a, const std::string& name) {
-  return fmt::format("stein lab {} --seed {}{}{}{}", name, a.seed, a.quick ? " --quick" : "",
-                     a.device == "cpu" ? "" : " --device " + a.device, math() == "f32" ? "" : " --math " + math());
+  return fmt::format("stein lab {} --seed {}{}{}", name, a.seed, a.quick ? " --quick" : "", device_options(a.device));
 }
 
 // Whether the experiment's folder was made with these settings.

@@ -3,12 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cmath>
 #include <functional>
-#include <iterator>
 #include <string>
-#include <vector>
 
 #include "tensor/device_math.h"
 
@@ -33,13 +30,11 @@ inline void add_device(CLI::App& c, std::string& device) {
     if (device == "cpu" && name != name_of(stein::detail::Factors::f32))
       throw CLI::ValidationError(
           "--math", "expected f32 on the cpu, where no factor is rounded; got " + name + "; name another --device");
-    const auto* at = std::find(std::begin(stein::detail::kFactors), std::end(stein::detail::kFactors), name);
-    stein::detail::device_math.factors = static_cast<stein::detail::Factors>(at - std::begin(stein::detail::kFactors));
+    stein::detail::device_math.factors = stein::detail::by_name("--math", stein::detail::kFactors, name);
   };
   c.add_option_function<std::string>("--math", set,
                                      "to what products in f32 on sim and cuda may round their factors: f32, tf32, bf16")
-      ->check(CLI::IsMember(
-          std::vector<std::string>(std::begin(stein::detail::kFactors), std::end(stein::detail::kFactors))));
+      ->check(CLI::IsMember(stein::detail::names_of(stein::detail::kFactors)));
 }
 
 /// Says what runs when command `c` is given.

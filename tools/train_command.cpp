@@ -9,7 +9,6 @@
 #include "smld/run_folder.h"
 #include "smld/samplers.h"
 #include "smld/trainer.h"
-#include "tensor/device_math.h"
 #include "tensor/error.h"
 #include "tensor/npy.h"
 #include "tools/commands.h"
@@ -75,9 +74,8 @@ int train(const TrainArgs& args) {
     fmt::print("{}/trace.json opens in ui.perfetto.dev\n", folder);
   }
   if (result == smld::RunResult::interrupted) {
-    const std::string math = name_of(stein::detail::device_math.factors);
-    fmt::print(stderr, "interrupted and saved at step {}; continue with: stein train --resume {}{}{}\n", trainer.step(),
-               folder, args.device == "cpu" ? "" : " --device " + args.device, math == "f32" ? "" : " --math " + math);
+    fmt::print(stderr, "interrupted and saved at step {}; continue with: stein train --resume {}{}\n", trainer.step(),
+               folder, device_options(args.device));
     return kInterrupted;
   }
   fmt::print("{0}/samples.png shows the samples, {0}/loss.svg the training, {0}/metrics.csv the numbers ({1} steps)\n",

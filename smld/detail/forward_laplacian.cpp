@@ -53,14 +53,10 @@ class Second {
     for (int k = 0; k < node_.inputs.size(); ++k) {
       const auto& input = node_.inputs[k];
       if (!in_[static_cast<std::size_t>(k)].defined()) continue;
-      if (input.shape != node_.outputs[0].shape || (input.kept.defined() && repeats(input.kept))) return false;
+      if (input.shape != node_.outputs[0].shape || (input.kept.defined() && has_repeated_axis(input.kept)))
+        return false;
     }
     return true;
-  }
-  static bool repeats(const Tensor& t) {
-    for (int axis = 0; axis < t.rank(); ++axis)
-      if (t.size(axis) > 1 && t.strides()[axis] == 0) return true;
-    return false;
   }
 
   // The inputs that move, each result once however often it is an input; `first`: which input that is.

@@ -47,20 +47,16 @@ void check(const Getrs& c) {
   a.leading("ldb", c.ldb, c.n);
   a.given("pivots", c.pivots);
 }
-void check(const Geqrf& c) {
-  const Arguments<Geqrf> a{c};
+template <class Call>
+void check_reflections(const Call& c) {
+  const Arguments<Call> a{c};
   a.at_least(0, "n", c.n);
   a.at_least(c.n, "m", c.m);
   a.leading("lda", c.lda, c.m);
   a.given("tau", c.tau);
 }
-void check(const Orgqr& c) {
-  const Arguments<Orgqr> a{c};
-  a.at_least(0, "n", c.n);
-  a.at_least(c.n, "m", c.m);
-  a.leading("lda", c.lda, c.m);
-  a.given("tau", c.tau);
-}
+void check(const Geqrf& c) { check_reflections(c); }
+void check(const Orgqr& c) { check_reflections(c); }
 
 template <class T>
 T* columns_of(const void* a, std::int64_t rows, std::int64_t columns, std::int64_t ld, Part part = Part::all) {

@@ -13,6 +13,7 @@
 
 using namespace stein;
 using stein::test::entry;
+using stein::test::error;
 using stein::test::inputs;
 
 namespace {
@@ -21,18 +22,6 @@ struct ThreadsGuard {
   int before = num_threads();
   ~ThreadsGuard() { set_num_threads(before); }
 };
-
-/// The largest error beside the largest element.
-double error(const Tensor& got, const Tensor& want) {
-  const auto a = got.to(f64).to_vector<double>(), b = want.to_vector<double>();
-  REQUIRE(a.size() == b.size());
-  double worst = 0, largest = 1;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    worst = std::isnan(a[i] - b[i]) ? INFINITY : std::max(worst, std::abs(a[i] - b[i]));
-    largest = std::max(largest, std::abs(b[i]));
-  }
-  return worst / largest;
-}
 
 }  // namespace
 

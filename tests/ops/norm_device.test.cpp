@@ -14,6 +14,7 @@
 
 using namespace stein;
 using stein::test::entry;
+using stein::test::error;
 using stein::test::inputs;
 using stein::test::test_device;
 
@@ -25,18 +26,6 @@ Tensor laid(const Tensor& t, std::int64_t first) {
   const Tensor moved = narrow(concat({zeros({first}, t.dtype(), t.device()), last.flatten()}), 0, first, t.numel())
                            .reshape(last.shape());
   return t.rank() == 4 ? permute(moved, {0, 3, 1, 2}) : moved;
-}
-
-/// The largest error beside the largest element.
-double error(const Tensor& got, const Tensor& want) {
-  const auto a = got.to(cpu).to(f64).to_vector<double>(), b = want.to_vector<double>();
-  REQUIRE(a.size() == b.size());
-  double worst = 0, largest = 1;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    worst = std::isnan(a[i] - b[i]) ? INFINITY : std::max(worst, std::abs(a[i] - b[i]));
-    largest = std::max(largest, std::abs(b[i]));
-  }
-  return worst / largest;
 }
 
 }  // namespace

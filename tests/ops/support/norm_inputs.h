@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Inputs of norms at other sizes than those of their samples.
+// Inputs of norms at other sizes than those of their samples, and how far their results are apart.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -29,6 +31,18 @@ inline Tensors inputs(const Sample& sample, std::int64_t n, std::int64_t c, std:
     in.push_back(uniform(shape, g, spec.lo, spec.hi, f64));
   }
   return in;
+}
+
+/// The largest error beside the largest element.
+inline double error(const Tensor& got, const Tensor& want) {
+  const auto a = got.to(cpu).to(f64).to_vector<double>(), b = want.to_vector<double>();
+  if (a.size() != b.size()) return INFINITY;
+  double worst = 0, largest = 1;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    worst = std::isnan(a[i] - b[i]) ? INFINITY : std::max(worst, std::abs(a[i] - b[i]));
+    largest = std::max(largest, std::abs(b[i]));
+  }
+  return worst / largest;
 }
 
 }  // namespace stein::test
