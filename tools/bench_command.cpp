@@ -82,7 +82,7 @@ void add_bench(CLI::App& app, const OnCommand& on) {
   integer(c, "--kernel", conv->kernel, "side of the kernel")->needs(channels);
   integer(c, "--dilation", conv->dilation, "dilation")->needs(channels);
   integer(c, "--stride", conv->stride, "stride")->needs(channels);
-  integer(c, "--steps", conv->steps, "runs that are timed, after one that is not");
+  integer(c, "--steps", conv->steps, "runs that are timed, after 30 ms of them that are not");
   integer(c, "--threads", conv->threads, "this many threads only (default: one, and all)")->default_str("");
   c->add_flag("--accuracy", conv->accuracy, "errors against f64 instead of times");
   c->add_flag("--json", conv->json, kJson);

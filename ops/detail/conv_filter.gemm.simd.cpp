@@ -214,6 +214,7 @@ void plan_filter(const ConvShape& s, ConvFilterPlan& out) {
   const FilterPlan p = filter_plan<T>(s);
   const int64_t size = static_cast<int64_t>(sizeof(T));
   out.chunks = p.chunks;
+  out.finish_items = s.o;
   out.partial_bytes = round_up(p.chunks * p.partial_elements * size, 64);
   out.scratch_bytes = round_up((p.q.scratch_elements + p.g_elements) * size + p.taps * 8, 64);
 }

@@ -40,6 +40,11 @@ struct ConvFilter {
   const Strides& strides;
 };
 
+/// How many of `items` that go over `bytes` together are worth a thread: those of 64 KiB, some microseconds.
+inline std::int64_t items_of(std::int64_t bytes, std::int64_t items) {
+  return (std::int64_t{1} << 16) * items / std::max<std::int64_t>(1, bytes) + 1;
+}
+
 /// Forward (x, w, bias or null -> y) and input gradient (g, w -> gx) are one kernel in two passes.
 template <class T>
 void conv(const kernels::ConvShape& s, kernels::ConvPass pass, bool winograd, const T* from,
@@ -49,11 +54,10 @@ void conv(const kernels::ConvShape& s, kernels::ConvPass pass, bool winograd, co
   k.plan(s, pass, plan);
   const Scratch packed(plan.packed_bytes);
   const auto& st = filter.strides;
-  const auto filter_size = s.o * (s.c / s.groups) * s.kh * s.kw;
-  const auto pack_grain = (1 << 15) / std::max<std::int64_t>(1, filter_size / plan.pack_items) + 1;
-  parallel_for(plan.pack_items, pack_grain, [&](std::int64_t begin, std::int64_t end) {
-    k.pack({s, pass, filter.data, st[0], st[1], st[2], st[3], packed.data(), begin, end});
-  });
+  parallel_for(plan.pack_items, items_of(plan.packed_bytes, plan.pack_items),
+               [&](std::int64_t begin, std::int64_t end) {
+                 k.pack({s, pass, filter.data, st[0], st[1], st[2], st[3], packed.data(), begin, end});
+               });
   // Ranges of about a sixteenth of the work, at least a million multiply-adds.
   const bool forward = pass == kernels::ConvPass::kForward;
   const auto macs = (forward ? s.n * s.o * s.ho * s.wo * s.c : s.n * s.c * s.h * s.w * s.o) * s.kh * s.kw / s.groups;
@@ -77,7 +81,8 @@ void conv_filter(const kernels::ConvShape& s, bool winograd, const T* x, const T
     k.filter_run({s, x, g, partial.data(), begin, end, scratch.data()});
   });
   const auto& st = to.strides;
-  parallel_for(s.o, 32, [&](std::int64_t begin, std::int64_t end) {
+  const auto finish_grain = items_of(plan.partial_bytes, plan.finish_items);
+  parallel_for(plan.finish_items, finish_grain, [&](std::int64_t begin, std::int64_t end) {
     k.filter_finish({s, partial.data(), to.data, st[0], st[1], st[2], st[3], begin, end});
   });
 }

@@ -7,7 +7,7 @@
 //   input    gx[n,q,c]   = sum_{o,k}           g[n, (q + pad - k*dilation) / stride, o] w[o,c,k]   (exact quotients only)
 //   filter   gw[o,c,k]   = sum_{n,p}           x[n, p*stride - pad + k*dilation, c] g[n,p,o]
 // How to call forward and input:   conv_plan -> conv_pack on ranges of pack items -> conv_run on item ranges, any split, one scratch per thread.
-// How to call filter:              conv_filter_plan -> conv_filter_run on chunk ranges -> conv_filter_finish once (or per row range).
+// How to call filter:              conv_filter_plan -> conv_filter_run on chunk ranges -> conv_filter_finish on ranges of finish items.
 // Every result element is computed by one item, or is the sum of the chunks in their order, and items and chunks depend on the
 // shape alone: results are bit-equal for any number of threads.
 #pragma once
@@ -42,6 +42,7 @@ struct ConvPlan {
 
 struct ConvFilterPlan {
   int64_t chunks;         ///< work items
+  int64_t finish_items;   ///< of conv_filter_finish; ranges may be run concurrently
   int64_t partial_bytes;  ///< for all chunks together, 64-byte aligned
   int64_t scratch_bytes;  ///< per concurrent call of conv_filter_run, 64-byte aligned
 };
@@ -83,9 +84,9 @@ template <class T>
 struct ConvFilterFinishArgs {
   ConvShape shape;
   const void* partial;
-  T* filter;  ///< every element of rows [begin, end) of gw is written
+  T* filter;  ///< gw; every element is written by one item
   int64_t stride_o, stride_c, stride_kh, stride_kw;
-  int64_t begin, end;  ///< output channels
+  int64_t begin, end;  ///< finish items
 };
 
 }  // namespace stein::kernels

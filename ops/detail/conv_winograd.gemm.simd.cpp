@@ -7,59 +7,59 @@
 namespace stein::kernels::STEIN_UNIT {
 namespace {
 
+// Source channels of which a filter's values are gathered before they are transformed: loads wait for stores otherwise.
+constexpr int64_t kGathered = 8;
+
 template <class T>
 void plan(const ConvShape& s, ConvPass pass, ConvPlan& out) {
   const WinogradGeometry q = winograd_geometry<T>(s, pass);
   const int64_t size = static_cast<int64_t>(sizeof(T));
   out.items = q.items;
-  out.pack_items = ceil_div(q.dst_c, kPanel<T>);
+  out.pack_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kGathered);
   out.packed_bytes = round_up(36 * q.src_c * round_up(q.dst_c, kLanes<T>) * size, 64);
   out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.src_blocks * 64 +
                                    q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                                64);
 }
 
-// Packed order: panel of lanes, point, source channel, lane. A pack item is a panel.
+// Packed order: panel of lanes, point, source channel, lane. A pack item is kGathered source channels of a panel.
 template <class T>
 void pack(const ConvPackArgs<T>& a) {
   constexpr int W = kLanes<T>;
-  constexpr int64_t kBatch =
-      8;  // source channels that are gathered before they are transformed: loads wait for stores otherwise
   const bool input = a.pass == ConvPass::kInput;
   const int64_t src_c = input ? a.shape.o : a.shape.c, dst_c = input ? a.shape.c : a.shape.o;
   const int64_t stride_dst = input ? a.stride_c : a.stride_o, stride_src = input ? a.stride_o : a.stride_c;
-  alignas(64) T w[kBatch][9][W] = {};
-  for (int64_t c0 = a.begin * kPanel<T>; c0 < min_of(a.end * kPanel<T>, dst_c); c0 += kPanel<T>) {
+  const int64_t parts = ceil_div(src_c, kGathered);
+  alignas(64) T w[kGathered][9][W] = {};
+  for (int64_t item = a.begin; item < a.end; ++item) {
+    const int64_t c0 = item / parts * kPanel<T>, k0 = item % parts * kGathered, count = min_of(kGathered, src_c - k0);
     const int64_t lanes = round_up(min_of(kPanel<T>, dst_c - c0), W);
-    T* to = static_cast<T*>(a.packed) + 36 * src_c * c0;
+    T* to = static_cast<T*>(a.packed) + 36 * src_c * c0 + k0 * lanes;
     for (int64_t v = 0; v < lanes; v += W) {
       const int64_t wanted = min_of<int64_t>(W, dst_c - c0 - v);
-      for (int64_t k0 = 0; k0 < src_c; k0 += kBatch) {
-        const int64_t batch = min_of(kBatch, src_c - k0);
-        for (int64_t l = 0; l < W; ++l) {
-          const T* from = a.filter + k0 * stride_src + (c0 + v + l) * stride_dst;
-          for (int64_t k = 0; k < batch; ++k, from += stride_src) {
-            STEIN_UNROLL
-            for (int t = 0; t < 9; ++t) {
-              const int tap = input ? 8 - t : t;  // the input gradient correlates with the reversed filter
-              w[k][t][l] = l < wanted ? from[tap / 3 * a.stride_kh + tap % 3 * a.stride_kw] : T(0);
-            }
+      for (int64_t l = 0; l < W; ++l) {
+        const T* from = a.filter + k0 * stride_src + (c0 + v + l) * stride_dst;
+        for (int64_t k = 0; k < count; ++k, from += stride_src) {
+          STEIN_UNROLL
+          for (int t = 0; t < 9; ++t) {
+            const int tap = input ? 8 - t : t;  // the input gradient correlates with the reversed filter
+            w[k][t][l] = l < wanted ? from[tap / 3 * a.stride_kh + tap % 3 * a.stride_kw] : T(0);
           }
         }
-        for (int64_t k = 0; k < batch; ++k) {
-          Vec<T> t[18];
+      }
+      for (int64_t k = 0; k < count; ++k) {
+        Vec<T> t[18];
+        STEIN_UNROLL
+        for (int j = 0; j < 3; ++j) {
+          const Vec<T> d[3] = {load(w[k][j]), load(w[k][3 + j]), load(w[k][6 + j])};
+          winograd_filter<T>(d, 1, t + j, 3);
+        }
+        STEIN_UNROLL
+        for (int i = 0; i < 6; ++i) {
+          Vec<T> u[6];
+          winograd_filter<T>(t + 3 * i, 1, u, 1);
           STEIN_UNROLL
-          for (int j = 0; j < 3; ++j) {
-            const Vec<T> d[3] = {load(w[k][j]), load(w[k][3 + j]), load(w[k][6 + j])};
-            winograd_filter<T>(d, 1, t + j, 3);
-          }
-          STEIN_UNROLL
-          for (int i = 0; i < 6; ++i) {
-            Vec<T> u[6];
-            winograd_filter<T>(t + 3 * i, 1, u, 1);
-            STEIN_UNROLL
-            for (int j = 0; j < 6; ++j) store(to + ((6 * i + j) * src_c + k0 + k) * lanes + v, u[j]);
-          }
+          for (int j = 0; j < 6; ++j) store(to + ((6 * i + j) * src_c + k) * lanes + v, u[j]);
         }
       }
     }

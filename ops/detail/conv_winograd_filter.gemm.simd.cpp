@@ -25,12 +25,16 @@ FilterPlan filter_plan(const ConvShape& s) {
   return p;
 }
 
+// Channels of x that finish takes at once: their sums are one stretch at each point, and long enough to be fetched ahead.
+constexpr int64_t kFinish = 16;
+
 template <class T>
 void plan(const ConvShape& s, ConvFilterPlan& out) {
   const FilterPlan p = filter_plan<T>(s);
   const WinogradGeometry& q = p.q;
   const int64_t size = static_cast<int64_t>(sizeof(T));
   out.chunks = p.chunks * p.slices;
+  out.finish_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kFinish);
   out.partial_bytes = round_up(p.chunks * p.elements * size, 64);
   out.scratch_bytes =
       round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + round_up(max_of(q.src_c, q.dst_c), kLine<T>) * size +
@@ -132,10 +136,7 @@ void run(const ConvFilterArgs<T>& a) {
   }
 }
 
-// Channels of x that finish takes at once: their sums are one stretch at each point, and long enough to be fetched ahead.
-constexpr int64_t kFinish = 16;
-
-/// Sums over the chunks, then G^T u G of each channel pair.
+/// Sums over the chunks, then G^T u G of each channel pair. An item is kFinish channels of x in a panel.
 template <class T>
 void finish(const ConvFilterFinishArgs<T>& a) {
   constexpr int W = kLanes<T>;
@@ -143,40 +144,39 @@ void finish(const ConvFilterFinishArgs<T>& a) {
       kFinish * kPanel<T> + W;  // not a power of two: the points would compete for places in the cache
   const FilterPlan p = filter_plan<T>(a.shape);
   const WinogradGeometry& q = p.q;
+  const int64_t parts = ceil_div(q.src_c, kFinish);
   alignas(64) T u[36 * kStep], values[9][W];
-  for (int64_t panel = a.begin / kPanel<T> * kPanel<T>; panel < a.end; panel += kPanel<T>) {
-    const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - panel), W);
-    for (int64_t c0 = 0; c0 < q.src_c; c0 += kFinish) {
-      const int64_t channels = min_of(kFinish, q.src_c - c0);
-      for (int i = 0; i < 36; ++i) {
-        const T* sums = static_cast<const T*>(a.partial) + 36 * q.src_c * panel + (i * q.src_c + c0) * lanes;
-        for (int64_t k = 0; k < channels * lanes; k += W) {
-          Vec<T> sum = {};
-          for (int64_t chunk = 0; chunk < p.chunks; ++chunk) sum += load(sums + chunk * p.elements + k);
-          store(u + i * kStep + k, sum);
-        }
-      }
+  for (int64_t item = a.begin; item < a.end; ++item) {
+    const int64_t panel = item / parts * kPanel<T>, c0 = item % parts * kFinish;
+    const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - panel), W), channels = min_of(kFinish, q.src_c - c0);
+    for (int i = 0; i < 36; ++i) {
+      const T* sums = static_cast<const T*>(a.partial) + 36 * q.src_c * panel + (i * q.src_c + c0) * lanes;
       for (int64_t k = 0; k < channels * lanes; k += W) {
-        const int64_t c = c0 + k / lanes, o = panel + k % lanes;
-        Vec<T> t[18];
+        Vec<T> sum = {};
+        for (int64_t chunk = 0; chunk < p.chunks; ++chunk) sum += load(sums + chunk * p.elements + k);
+        store(u + i * kStep + k, sum);
+      }
+    }
+    for (int64_t k = 0; k < channels * lanes; k += W) {
+      const int64_t c = c0 + k / lanes, o = panel + k % lanes;
+      Vec<T> t[18];
+      STEIN_UNROLL
+      for (int j = 0; j < 6; ++j) {
+        Vec<T> d[6];
         STEIN_UNROLL
-        for (int j = 0; j < 6; ++j) {
-          Vec<T> d[6];
-          STEIN_UNROLL
-          for (int i = 0; i < 6; ++i) d[i] = load(u + (6 * i + j) * kStep + k);
-          winograd_filter_adjoint<T>(d, 1, t + j, 6);
-        }
+        for (int i = 0; i < 6; ++i) d[i] = load(u + (6 * i + j) * kStep + k);
+        winograd_filter_adjoint<T>(d, 1, t + j, 6);
+      }
+      STEIN_UNROLL
+      for (int i = 0; i < 3; ++i) {
+        Vec<T> w[3];
+        winograd_filter_adjoint<T>(t + 6 * i, 1, w, 1);
+        for (int j = 0; j < 3; ++j) store(values[3 * i + j], w[j]);
+      }
+      for (int64_t l = o; l < min_of(o + W, q.dst_c); ++l) {
+        T* to = a.filter + l * a.stride_o + c * a.stride_c;
         STEIN_UNROLL
-        for (int i = 0; i < 3; ++i) {
-          Vec<T> w[3];
-          winograd_filter_adjoint<T>(t + 6 * i, 1, w, 1);
-          for (int j = 0; j < 3; ++j) store(values[3 * i + j], w[j]);
-        }
-        for (int64_t l = max_of(o, a.begin); l < min_of(o + W, a.end); ++l) {
-          T* to = a.filter + l * a.stride_o + c * a.stride_c;
-          STEIN_UNROLL
-          for (int i = 0; i < 9; ++i) to[i / 3 * a.stride_kh + i % 3 * a.stride_kw] = values[i][l - o];
-        }
+        for (int i = 0; i < 9; ++i) to[i / 3 * a.stride_kh + i % 3 * a.stride_kw] = values[i][l - o];
       }
     }
   }

@@ -139,7 +139,8 @@ void check_run(const Reference& r, ConvPass pass, const std::vector<double>& sou
   Kernels<T>::plan()(s, pass, plan);
   Guarded<T> src(source), w(r.w), bias(r.bias), dst(static_cast<int64_t>(want.size()));
   Guarded<char> packed(plan.packed_bytes), scratch(plan.scratch_bytes);
-  Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data(), 0, plan.pack_items});
+  for (int64_t i = plan.pack_items - 1; i >= 0; --i)
+    Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data(), i, i + 1});
   ConvRunArgs<T> args{s,          pass, src.data(), packed.data(), with_bias ? bias.data() : nullptr,
                       dst.data(), 0,    plan.items, scratch.data()};
   Kernels<T>::run()(args);
@@ -165,14 +166,14 @@ void check_filter(const Reference& r) {
   Guarded<T> x(r.x), g(r.g), gw(static_cast<int64_t>(r.gw.size())), split(gw.size());
   Guarded<char> partial(plan.partial_bytes), scratch(plan.scratch_bytes);
   Kernels<T>::filter_run()({s, x.data(), g.data(), partial.data(), 0, plan.chunks, scratch.data()});
-  Kernels<T>::filter_finish()({s, partial.data(), gw.data(), cg * taps, taps, s.kw, 1, 0, s.o});
+  Kernels<T>::filter_finish()({s, partial.data(), gw.data(), cg * taps, taps, s.kw, 1, 0, plan.finish_items});
   CHECK(wrong<T, Kernels>(gw, r.gw) == -1);
 
   Guarded<char> partial_split(plan.partial_bytes);
   for (int64_t chunk = plan.chunks - 1; chunk >= 0; --chunk)
     Kernels<T>::filter_run()({s, x.data(), g.data(), partial_split.data(), chunk, chunk + 1, scratch.data()});
-  for (int64_t o = s.o - 1; o >= 0; --o)
-    Kernels<T>::filter_finish()({s, partial_split.data(), split.data(), cg * taps, taps, s.kw, 1, o, o + 1});
+  for (int64_t i = plan.finish_items - 1; i >= 0; --i)
+    Kernels<T>::filter_finish()({s, partial_split.data(), split.data(), cg * taps, taps, s.kw, 1, i, i + 1});
   CHECK(std::memcmp(split.data(), gw.data(), r.gw.size() * sizeof(T)) == 0);
   CHECK(
       (gw.guards_untouched() && split.guards_untouched() && partial.guards_untouched() && scratch.guards_untouched()));

@@ -51,7 +51,7 @@ int ops(const OpsArgs& args);
 /// The convolution kernels in f32, by shape, pass, algorithm and number of threads.
 struct ConvArgs {
   std::int64_t batch = 16, channels = 0 /* 0: a list of shapes */, out = 0 /* 0: as channels */, size = 28, kernel = 3,
-               dilation = 1, stride = 1, steps = 11, threads = 0 /* 0: one, and all */;
+               dilation = 1, stride = 1, steps = 51, threads = 0 /* 0: one, and all */;
   bool json = false, accuracy = false;
 };
 int conv(const ConvArgs& args);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ops/detail/conv_choice.h"
+#include "ops/detail/conv_host.h"
 #include "ops/images.h"
 #include "tensor/error.h"
 #include "tensor/simd.h"
@@ -38,45 +39,26 @@ struct Case {
   }
   double flops() const { return 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.c * s.kh * s.kw); }
 
-  void run(ConvPass pass, bool winograd) {
-    ConvPlan plan{};
-    (winograd ? winograd_plan_f32() : conv_plan_f32())(s, pass, plan);
-    const Scratch packed(plan.packed_bytes);
-    const int64_t filter_step = s.kh * s.kw;
-    parallel_for(plan.pack_items, 1, [&](int64_t begin, int64_t end) {
-      (winograd ? winograd_pack_f32() : conv_pack_f32())(
-          {s, pass, w.data(), s.c * filter_step, filter_step, s.kw, 1, packed.data(), begin, end});
-    });
-    const bool forward = pass == ConvPass::kForward;
-    parallel_for(plan.items, std::max<int64_t>(1, plan.items / 16), [&](int64_t begin, int64_t end) {
-      const Scratch scratch(plan.scratch_bytes);
-      (winograd ? winograd_run_f32() : conv_run_f32())({s, pass, forward ? x.data() : y.data(), packed.data(), nullptr,
-                                                        forward ? y.data() : x.data(), begin, end, scratch.data()});
-    });
-  }
-  void run_filter(bool winograd) {
-    ConvFilterPlan plan{};
-    (winograd ? winograd_filter_plan_f32() : conv_filter_plan_f32())(s, plan);
-    const Scratch partial(plan.partial_bytes);
-    parallel_for(plan.chunks, 1, [&](int64_t begin, int64_t end) {
-      const Scratch scratch(plan.scratch_bytes);
-      (winograd ? winograd_filter_run_f32()
-                : conv_filter_run_f32())({s, x.data(), y.data(), partial.data(), begin, end, scratch.data()});
-    });
-    parallel_for(s.o, 32, [&](int64_t begin, int64_t end) {
-      (winograd ? winograd_filter_finish_f32() : conv_filter_finish_f32())(
-          {s, partial.data(), w.data(), s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1, begin, end});
-    });
+  void run(int pass, bool winograd) {
+    const Strides strides{s.c * s.kh * s.kw, s.kh * s.kw, s.kw, 1};
+    const host::ConvFilter<const float> filter{w.data(), strides};
+    if (pass == 0) host::conv<float>(s, ConvPass::kForward, winograd, x.data(), filter, nullptr, y.data());
+    if (pass == 1) host::conv<float>(s, ConvPass::kInput, winograd, y.data(), filter, nullptr, x.data());
+    if (pass == 2) host::conv_filter<float>(s, winograd, x.data(), y.data(), {w.data(), strides});
   }
 };
 
+// Not timed: the first 30 ms, in which a thread that has just begun may share its core with another.
 template <class Body>
 Times measured(std::int64_t repetitions, const Body& body) {
+  const auto begin = Clock::now();
+  do body();
+  while (since(begin) < 0.03);
   std::vector<double> seconds;
-  for (std::int64_t i = 0; i <= repetitions; ++i) {
+  for (std::int64_t i = 0; i < repetitions; ++i) {
     const auto start = Clock::now();
     body();
-    if (i > 0) seconds.push_back(since(start));
+    seconds.push_back(since(start));
   }
   return summary(std::move(seconds));
 }
@@ -131,9 +113,7 @@ int conv(const ConvArgs& args) {
         double speed[2] = {};
         for (const int threads : all == 1 || args.threads > 0 ? std::vector<int>{all} : std::vector<int>{1, all}) {
           set_num_threads(threads);
-          const Times t = measured(args.steps, [&] {
-            pass == 2 ? c.run_filter(winograd) : c.run(pass == 0 ? ConvPass::kForward : ConvPass::kInput, winograd);
-          });
+          const Times t = measured(args.steps, [&] { c.run(pass, winograd); });
           speed[threads == 1 ? 0 : 1] = c.flops() / t.median * 1e-9;
           if (threads == all) speed[1] = c.flops() / t.median * 1e-9;
           if (!args.json) continue;
