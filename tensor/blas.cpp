@@ -18,7 +18,14 @@ int narrow(std::int64_t v) {
 CBLAS_TRANSPOSE flag(bool t) { return t ? CblasTrans : CblasNoTrans; }
 
 void one_thread_once() {
-  static const bool done = (openblas_set_num_threads(1), true);
+  static const bool done = [] {
+    openblas_set_num_threads(1);
+    // The pthread build has begun threads of its own, which would look for work on our cores for a tenth of a second. It ends them
+    // so before a fork, too, and begins them again when asked for more than one.
+    if (openblas_get_parallel() == 1)
+      if (auto* end = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "blas_thread_shutdown_"))) end();
+    return true;
+  }();
   (void)done;
 }
 

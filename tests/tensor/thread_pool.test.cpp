@@ -5,6 +5,8 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
@@ -14,6 +16,7 @@
 #include "tensor/blas.h"
 #include "tensor/random.h"
 #include "tensor/recording.h"
+#include "tests/support/skip.h"
 
 using namespace stein;
 
@@ -185,6 +188,16 @@ TEST_CASE("gemm: transposes, leading dimensions, alpha and beta") {
   CHECK_THROWS_WITH(gemm(false, false, std::int64_t{1} << 31, 1, 1, 1.0f, &x, 1, &x, 1, 0.0f, &x, 1),
                     "[gemm] expected sizes below 2^31; got 2147483648");
   CHECK(blas_info().find("one thread") != std::string::npos);
+}
+
+TEST_CASE("threads: the pool's are all there are once something was multiplied") {
+  if (!std::filesystem::exists("/proc/self/task")) stein::test::skip("no /proc/self/task");
+  const RestoreThreads restore;
+  set_num_threads(2);
+  float x = 1, y = 0;
+  gemm(false, false, 1, 1, 1, 1.0f, &x, 1, &x, 1, 0.0f, &y, 1);
+  const std::filesystem::directory_iterator tasks("/proc/self/task"), end;
+  CHECK(std::distance(tasks, end) == 2);
 }
 
 TEST_CASE("parallel_for: a grain as large as can be", "[pool]") {
