@@ -6,6 +6,8 @@
 
 #include "tensor/error.h"
 
+extern "C" int blas_thread_shutdown_() __attribute__((weak));  // in no header
+
 namespace stein {
 namespace {
 
@@ -17,17 +19,18 @@ int narrow(std::int64_t v) {
 
 CBLAS_TRANSPOSE flag(bool t) { return t ? CblasTrans : CblasNoTrans; }
 
+// OpenBLAS' pthread build begins threads when it is loaded, which would look for work on our cores for a tenth of a second. It ends
+// them by this function before a fork, too, and begins them again at the next openblas_set_num_threads.
 void one_thread_once() {
   static const bool done = [] {
     openblas_set_num_threads(1);
-    // The pthread build has begun threads of its own, which would look for work on our cores for a tenth of a second. It ends them
-    // so before a fork, too, and begins them again when asked for more than one.
-    if (openblas_get_parallel() == 1)
-      if (auto* end = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "blas_thread_shutdown_"))) end();
+    if (openblas_get_parallel() == 1 && blas_thread_shutdown_) blas_thread_shutdown_();
     return true;
   }();
   (void)done;
 }
+// Before main: nobody may multiply on several threads meanwhile.
+[[maybe_unused]] const bool at_start = (one_thread_once(), true);
 
 // A product with a vector, which gemm is slow at: true when it was one.
 template <class T, class Gemv>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The seam to BLAS. Row-major matrices with leading dimensions, single-threaded calls: splitting is the caller's
-// business, by size and never by thread count, so products are bit-equal for any number of threads.
+// business, by size and never by thread count, so products are bit-equal for any number of threads. OpenBLAS is held to one thread
+// for the whole process, from the start: code of your own that wants more asks for them, outside of stein's calls.
 #pragma once
 
 #include <cstdint>

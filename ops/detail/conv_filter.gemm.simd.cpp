@@ -209,20 +209,26 @@ void run_filter(const ConvFilterArgs<T>& a) {
   }
 }
 
+// Channels of g that finish takes at once: a panel of the partial sums.
+template <class T>
+int64_t finish_span(const FilterPlan& p) {
+  return p.sums ? 1 : 2 * kLanes<T>;
+}
+
 template <class T>
 void plan_filter(const ConvShape& s, ConvFilterPlan& out) {
   const FilterPlan p = filter_plan<T>(s);
   const int64_t size = static_cast<int64_t>(sizeof(T));
   out.chunks = p.chunks;
-  out.finish_items = s.o;
+  out.finish_items = s.groups * ceil_div(p.q.dst_cg, finish_span<T>(p));
   out.partial_bytes = round_up(p.chunks * p.partial_elements * size, 64);
   out.scratch_bytes = round_up((p.q.scratch_elements + p.g_elements) * size + p.taps * 8, 64);
 }
 
-// Output channels [o, end) of one panel, whose first row of partial sums is `partial`: all lanes are summed, the wanted ones kept.
+// Output channels [o, end), one panel, whose partial sums begin at `partial`.
 template <class T>
-void finish_panel(const ConvFilterFinishArgs<T>& a, const FilterPlan& p, const T* partial, int64_t lanes, int64_t skip,
-                  int64_t o, int64_t end) {
+void finish_panel(const ConvFilterFinishArgs<T>& a, const FilterPlan& p, const T* partial, int64_t o, int64_t end) {
+  const int64_t lanes = padded_lanes<T>(end - o);
   alignas(64) T sum[2 * kLanes<T>];
   for (int64_t t = 0; t < p.taps; ++t) {
     T* to = a.filter + o * a.stride_o + t / a.shape.kw * a.stride_kh + t % a.shape.kw * a.stride_kw;
@@ -232,7 +238,7 @@ void finish_panel(const ConvFilterFinishArgs<T>& a, const FilterPlan& p, const T
         for (int64_t chunk = 0; chunk < p.chunks; ++chunk) v += load(partial + chunk * p.partial_elements + l);
         store(sum + l, v);
       }
-      for (int64_t i = o; i < end; ++i) to[(i - o) * a.stride_o] = sum[skip + i - o];
+      for (int64_t i = o; i < end; ++i) to[(i - o) * a.stride_o] = sum[i - o];
     }
   }
 }
@@ -254,18 +260,14 @@ template <class T>
 void finish_filter(const ConvFilterFinishArgs<T>& a) {
   const FilterPlan p = filter_plan<T>(a.shape);
   const T* partial = static_cast<const T*>(a.partial);
-  const int64_t per_group = p.q.dst_cg, span = p.sums ? 1 : 2 * kLanes<T>;
-  for (int64_t o = a.begin; o < a.end;) {
-    const int64_t group = o / per_group, in_group = o % per_group, first = in_group / span * span;
-    const int64_t channels = min_of(span, per_group - first);
-    const int64_t next = min_of(a.end, o + channels - (in_group - first));
+  const int64_t span = finish_span<T>(p), panels = ceil_div(p.q.dst_cg, span);
+  for (int64_t item = a.begin; item < a.end; ++item) {
+    const int64_t group = item / panels, first = item % panels * span, o = group * p.q.dst_cg + first;
     const T* from = partial + group * p.group_elements;
-    if (p.sums) {
-      finish_channel(a, p, from + in_group * p.taps * p.q.blocks * p.q.block, o);
-    } else {
-      finish_panel(a, p, from + first * p.taps * p.q.src_cg, padded_lanes<T>(channels), in_group - first, o, next);
-    }
-    o = next;
+    if (p.sums)
+      finish_channel(a, p, from + first * p.taps * p.q.blocks * p.q.block, o);
+    else
+      finish_panel(a, p, from + first * p.taps * p.q.src_cg, o, o + min_of(span, p.q.dst_cg - first));
   }
 }
 

@@ -128,16 +128,22 @@ inline Tensor Matmul::forward(const Tensor& x, const Tensor& y) const {
     if (batch.empty()) return product(va, vb, m, n, k, pa, pb, pc);
     const auto at = detail::batch_offsets(a, batch), bt = detail::batch_offsets(b, batch);
     const auto count = static_cast<std::int64_t>(at.size());
-    const auto one = [&](std::int64_t i) {
+    const auto factors = [&](std::int64_t i) {
       const auto u = static_cast<std::size_t>(i);
-      product(va, vb, m, n, k, pa + at[u], pb + bt[u], pc + i * m * n);
+      return std::pair{pa + at[u], pb + bt[u]};
     };
     if (count == 1 || (count < 8 && 2 * m * n * k > kPiece)) {  // a few large ones: each is cut
-      for (std::int64_t i = 0; i < count; ++i) one(i);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto [x, y] = factors(i);
+        product(va, vb, m, n, k, x, y, pc + i * m * n);
+      }
     } else {
       parallel_for(count, std::max<std::int64_t>(1, kPiece / (2 * m * n * k)),
                    [&](std::int64_t begin, std::int64_t end) {
-                     for (auto i = begin; i < end; ++i) one(i);
+                     for (auto i = begin; i < end; ++i) {
+                       const auto [x, y] = factors(i);
+                       gemm(va.transposed, vb.transposed, m, n, k, T(1), x, va.ld, y, vb.ld, T(0), pc + i * m * n, n);
+                     }
                    });
     }
   });

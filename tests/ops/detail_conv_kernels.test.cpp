@@ -139,8 +139,13 @@ void check_run(const Reference& r, ConvPass pass, const std::vector<double>& sou
   Kernels<T>::plan()(s, pass, plan);
   Guarded<T> src(source), w(r.w), bias(r.bias), dst(static_cast<int64_t>(want.size()));
   Guarded<char> packed(plan.packed_bytes), scratch(plan.scratch_bytes);
-  for (int64_t i = plan.pack_items - 1; i >= 0; --i)
-    Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, packed.data(), i, i + 1});
+  const auto pack = [&](Guarded<char>& to, int64_t begin, int64_t end) {
+    Kernels<T>::pack()({s, pass, w.data(), cg * s.kh * s.kw, s.kh * s.kw, s.kw, 1, to.data(), begin, end});
+  };
+  pack(packed, 0, plan.pack_items);
+  Guarded<char> packed_split(plan.packed_bytes);  // item by item, last first
+  for (int64_t i = plan.pack_items - 1; i >= 0; --i) pack(packed_split, i, i + 1);
+  CHECK(std::memcmp(packed_split.data(), packed.data(), static_cast<std::size_t>(plan.packed_bytes)) == 0);
   ConvRunArgs<T> args{s,          pass, src.data(), packed.data(), with_bias ? bias.data() : nullptr,
                       dst.data(), 0,    plan.items, scratch.data()};
   Kernels<T>::run()(args);

@@ -3,7 +3,6 @@
 // the algorithm, packing and summing included), on one thread and on all.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
