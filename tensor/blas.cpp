@@ -29,7 +29,7 @@ void one_thread_once() {
   }();
   (void)done;
 }
-// Before main: nobody may multiply on several threads meanwhile.
+// Before main, for nobody may multiply on several threads meanwhile; sooner where a static initialiser multiplies.
 [[maybe_unused]] const bool at_start = (one_thread_once(), true);
 
 // A product with a vector, which gemm is slow at: true when it was one.

@@ -44,10 +44,11 @@ Laid images_channels_last(const OpEntry&, const Tensor& t) {
   return {t, [](const Tensor& b) { return b.channels_last(); }};
 }
 
-// Its first slice along `axis`, repeated by stride 0. A matrix of equal rows or columns has not full rank: qr of it is rounding
-// alone, other on every CPU.
+// Its first slice along `axis`, repeated by stride 0. A matrix of equal rows or columns, several of both, has not full rank: qr of it
+// is rounding alone, other on every CPU.
 Laid expanded(const OpEntry& op, const Tensor& t, int axis) {
-  if (axis >= t.rank() || t.size(axis) < 2 || (op.name == "qr" && axis >= t.rank() - 2)) return {t, itself};
+  if (axis >= t.rank() || t.size(axis) < 2) return {t, itself};
+  if (op.name == "qr" && axis >= t.rank() - 2 && t.size(-2) > 1 && t.size(-1) > 1) return {t, itself};
   return {narrow(t, axis, 0, 1).clone(), [shape = t.shape()](const Tensor& b) { return b.expand(shape); }};
 }
 
