@@ -112,54 +112,98 @@ constexpr ResultFn<T> kTransformResult[3][3] = {
     {transform_result<T, V, 3, 2>, transform_result<T, V, 3, 3>, transform_result<T, V, 3, 4>},
     {transform_result<T, V, 4, 2>, transform_result<T, V, 4, 3>, transform_result<T, V, 4, 4>}};
 
-/// The narrowest micro-kernel for so many tiles of a group.
+/// Groups of tiles and a panel of the filter, to be multiplied at each point of the tiles' class.
 template <class T>
-TileFn<T> group_tile(int vectors, int64_t tiles) {
+struct Product {
+  const TileClass& k;
+  int64_t src_c, groups;
+  const T* sources;
+  int64_t src_group;
+  const T* filter;
+  T* products;
+  int64_t products_group;
+};
+
+/// The first P tiles of each group times V vectors of channels, which stay in registers; they may be written over the sources of a
+/// group that has one block of channels.
+template <class T, int P, int V>
+void multiply(const Product<T>& a) {
+  constexpr int W = kLanes<T>;
+  constexpr int64_t B = kLine<T>;
+  a.k.for_each_point([&](int64_t point, int64_t of_filter) {
+    for (int64_t g = 0; g < a.groups; ++g) {
+      Vec<T> acc[P][V];
+      STEIN_UNROLL
+      for (int p = 0; p < P; ++p) STEIN_UNROLL
+      for (int v = 0; v < V; ++v) acc[p][v] = Vec<T>{};
+      const T* w = a.filter + of_filter * a.src_c * V * W;
+      const T* block = a.sources + g * a.src_group + point * kGroup * B;
+      for (int64_t c = 0; c < a.src_c; c += B, block += 36 * kGroup * B) {
+        for (const T *x = block, *end = x + min_of(B, a.src_c - c); x != end; ++x, w += V * W) {
+          Vec<T> f[V];
+          STEIN_UNROLL
+          for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(w + v * W);
+          STEIN_UNROLL
+          for (int p = 0; p < P; ++p) STEIN_UNROLL
+          for (int v = 0; v < V; ++v) acc[p][v] += x[p * B] * f[v];
+        }
+      }
+      T* to = a.products + g * a.products_group + point * kGroup * V * W;
+      STEIN_UNROLL
+      for (int p = 0; p < P; ++p) STEIN_UNROLL
+      for (int v = 0; v < V; ++v) store(to + (p * V + v) * W, acc[p][v]);
+    }
+  });
+}
+
+template <class T>
+using MultiplyFn = void (*)(const Product<T>&);
+/// The narrowest kernel for so many tiles of a group.
+template <class T, int V>
+MultiplyFn<T> multiply_tiles(int64_t tiles) {
+  constexpr const int(&widths)[kSizes] = kTileWidth[V - 1];
+  constexpr MultiplyFn<T> fn[kSizes] = {multiply<T, widths[0], V>, multiply<T, widths[1], V>, multiply<T, widths[2], V>,
+                                        multiply<T, widths[3], V>, multiply<T, 1, V>};
   int i = kSizes - 1;
-  while (kTileWidth[vectors - 1][i] < tiles) --i;
-  return lane_tiles<T>(kLine<T>)[vectors - 1][i];
+  while (widths[i] < tiles) --i;
+  return fn[i];
 }
 
 template <class T>
 void run(const ConvRunArgs<T>& a) {
   const WinogradGeometry q = winograd_geometry<T>(a.shape, a.pass);
   T* sources = static_cast<T*>(a.scratch);
-  T* products = sources + q.groups * q.src_group;
-  T* zeros = products + q.groups * kPanelGroup<T>;
+  T* zeros = sources + q.groups * (q.src_group + kPanelGroup<T>);
+  // A cache line of channels on both sides, and one panel: the products of a point take their sources' places, which are near.
+  const bool in_place = q.src_blocks == 1 && q.dst_c <= kPanel<T> && round_up(q.dst_c, kLanes<T>) == kLine<T>;
+  T* products = in_place ? sources : sources + q.groups * q.src_group;
+  const int64_t products_group = in_place ? q.src_group : kPanelGroup<T>;
   TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.src_blocks * kLine<T>);
   __builtin_memset(zeros, 0, static_cast<size_t>(q.src_blocks) * 64);
-  const int64_t no_offset = 0;
-  Tile<T> tile{};
-  tile.taps = &no_offset;
-  tile.ntaps = 1;
-  tile.blocks = q.src_blocks;
-  tile.block_step = 36 * kGroup * kLine<T>;
-  tile.last_block = q.src_c - (q.src_blocks - 1) * kLine<T>;
   for (int64_t item = a.begin; item < a.end; ++item) {
     const TileSpan span = tiles_of(q, item);
     const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
-    for (int64_t i = 0; i < span.count; ++i) {
-      places[i] = locate(q, span.k, span.first + i);
+    locate(q, span, places);
+    for (int64_t i = 0; i < span.count; ++i)
       transform(q, a.src, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
-    }
     const T* filter = static_cast<const T*>(a.packed);
     for (int64_t c0 = 0; c0 < q.dst_c; c0 += kPanel<T>) {
       const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);
-      const int vectors = lanes > kLanes<T> ? 2 : 1;
-      tile.lanes = tile.dst_step = lanes;
-      for (int64_t point = 0; point < span.k.points(); ++point) {
-        tile.filter = filter + span.k.point(point) * q.src_c * lanes;
-        for (int64_t i = 0; i < span.count; i += kGroup) {
-          tile.pixels = min_of(kGroup, span.count - i);
-          tile.src = sources + i / kGroup * q.src_group + point * kGroup * kLine<T>;
-          tile.dst = products + i / kGroup * kPanelGroup<T> + point * kGroup * lanes;
-          group_tile<T>(vectors, tile.pixels)(tile);
-        }
+      const auto kernel = lanes > kLanes<T> ? multiply_tiles<T, 2> : multiply_tiles<T, 1>;
+      const int64_t whole = span.count / kGroup, rest = span.count % kGroup;
+      const Product<T> all{span.k, q.src_c, whole, sources, q.src_group, filter, products, products_group};
+      if (whole > 0) kernel(kGroup)(all);
+      if (rest > 0) {
+        Product<T> last = all;
+        last.groups = 1;
+        last.sources += whole * q.src_group;
+        last.products += whole * products_group;
+        kernel(rest)(last);
       }
       const ResultFn<T> back =
-          (vectors == 2 ? kTransformResult<T, 2> : kTransformResult<T, 1>)[span.k.rows - 2][span.k.cols - 2];
+          (lanes > kLanes<T> ? kTransformResult<T, 2> : kTransformResult<T, 1>)[span.k.rows - 2][span.k.cols - 2];
       for (int64_t i = 0; i < span.count; ++i)
-        back(q, products + i / kGroup * kPanelGroup<T> + i % kGroup * lanes, c0, a.bias, a.dst, places[i]);
+        back(q, products + i / kGroup * products_group + i % kGroup * lanes, c0, a.bias, a.dst, places[i]);
       filter += 36 * q.src_c * lanes;
     }
   }

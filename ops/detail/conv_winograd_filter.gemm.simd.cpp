@@ -43,22 +43,17 @@ void plan(const ConvShape& s, ConvFilterPlan& out) {
 }
 
 /// A g A^T for V vectors of channels of g, c0 and on; zero lanes behind the last.
-template <class T, int V, int R, int C>
-void transform_cotangent(const WinogradGeometry& q, const T* g, const TilePlace& p, const T* zeros, int64_t c0, T* to) {
+template <class T, int V, int R, int C, bool Inside>
+STEIN_INLINE void transform_cotangent(const WinogradGeometry& q, const Pixels<R, C, T>& pixels, int64_t c0, T* to) {
   constexpr int H = R + 2, W = C + 2;
   constexpr int64_t kPixel = V * kLanes<T>;
-  const T* at[R * C];
-  pixel_pointers<R, C>(g + p.n * q.dst_h * q.dst_w * q.dst_c, p.h0, p.w0, q.rows.dilation, q.cols.dilation, q.dst_h,
-                       q.dst_w, q.dst_c, zeros, at);
   for (int64_t v = 0; v < kPixel; v += kLanes<T>) {
     const int64_t c = c0 + v, wanted = q.dst_c - c;
     Vec<T> t[H * C];
     STEIN_UNROLL
     for (int j = 0; j < C; ++j) {
       Vec<T> y[R];
-      STEIN_UNROLL
-      for (int i = 0; i < R; ++i)
-        y[i] = wanted >= kLanes<T> ? load(at[i * C + j] + c) : load_n(at[i * C + j] + c, wanted);
+      pixels.template load_column<Inside>(j, c, wanted, y);
       winograd_result_adjoint<T, R>(y, 1, t + j, C);
     }
     STEIN_UNROLL
@@ -69,6 +64,17 @@ void transform_cotangent(const WinogradGeometry& q, const T* g, const TilePlace&
       for (int j = 0; j < W; ++j) store(to + (W * i + j) * kGroup * kPixel + v, m[j]);
     }
   }
+}
+
+/// The same for the tile of R x C results at p.
+template <class T, int V, int R, int C>
+void transform_cotangent(const WinogradGeometry& q, const T* g, const TilePlace& p, const T* zeros, int64_t c0, T* to) {
+  const Pixels<R, C, T> pixels(g + p.n * q.dst_h * q.dst_w * q.dst_c, p.h0, p.w0, q.rows.dilation, q.cols.dilation,
+                               q.dst_h, q.dst_w, q.dst_c, zeros);
+  if (pixels.inside)
+    transform_cotangent<T, V, R, C, true>(q, pixels, c0, to);
+  else
+    transform_cotangent<T, V, R, C, false>(q, pixels, c0, to);
 }
 
 template <class T>
@@ -103,33 +109,33 @@ void run(const ConvFilterArgs<T>& a) {
       __builtin_memset(partial, 0, static_cast<size_t>(36 * q.src_c * round_up(to - from, kLanes<T>)) * sizeof(T));
     for (int64_t item = first_item; item < (chunk + 1) * q.items / p.chunks; ++item) {
       const TileSpan span = tiles_of(q, item);
-      const int64_t groups = ceil_div(span.count, kGroup);
-      const bool ragged = span.count % kGroup != 0;  // what the last group lacks must add 0
-      if (ragged)
-        __builtin_memset(sources + (groups - 1) * q.src_group, 0, static_cast<size_t>(q.src_group) * sizeof(T));
       const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
-      for (int64_t i = 0; i < span.count; ++i) {
-        places[i] = locate(q, span.k, span.first + i);
+      locate(q, span, places);
+      for (int64_t i = 0; i < span.count; ++i)
         transform(q, a.x, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
-      }
       T* sums = partial;
       for (int64_t c0 = from; c0 < to; c0 += kPanel<T>) {
         const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);
-        if (ragged)
-          __builtin_memset(cotangents + (groups - 1) * kPanelGroup<T>, 0,
-                           static_cast<size_t>(kPanelGroup<T>) * sizeof(T));
         const CotangentFn<T> adjoint =
             (lanes == kPanel<T> ? kTransformCotangent<T, 2>
                                 : kTransformCotangent<T, 1>)[span.k.rows - 2][span.k.cols - 2];
         for (int64_t i = 0; i < span.count; ++i)
           adjoint(q, a.g, places[i], zeros, c0, cotangents + i / kGroup * kPanelGroup<T> + i % kGroup * lanes);
-        const Strip strip{groups, kGroup, q.src_group, kPanelGroup<T> - kGroup * lanes,
+        const int64_t groups = span.count / kGroup, rest = span.count % kGroup;
+        const Strip whole{groups, kGroup, q.src_group, kPanelGroup<T> - kGroup * lanes,
                           item > first_item || !all_points};
-        for (int64_t point = 0; point < span.k.points(); ++point)
-          for (int64_t b = 0; b < q.src_blocks; ++b)
-            channel_tiles(sources + (b * 36 + point) * kGroup * kLine<T>, cotangents + point * kGroup * lanes, strip,
-                          min_of(kLine<T>, q.src_c - b * kLine<T>), lanes,
-                          sums + (span.k.point(point) * q.src_c + b * kLine<T>)*lanes);
+        const Strip last{1, rest, 0, 0, whole.add || groups > 0};
+        span.k.for_each_point([&](int64_t point, int64_t of_filter) {
+          const T* g = cotangents + point * kGroup * lanes;
+          for (int64_t b = 0; b < q.src_blocks; ++b) {
+            const T* x = sources + (b * 36 + point) * kGroup * kLine<T>;
+            const int64_t channels = min_of(kLine<T>, q.src_c - b * kLine<T>);
+            T* sum = sums + (of_filter * q.src_c + b * kLine<T>)*lanes;
+            if (groups > 0) channel_tiles(x, g, whole, channels, lanes, sum);
+            if (rest > 0)
+              channel_tiles(x + groups * q.src_group, g + groups * kPanelGroup<T>, last, channels, lanes, sum);
+          }
+        });
         sums += 36 * q.src_c * lanes;
       }
     }

@@ -24,14 +24,36 @@ struct TileAxis {
   STEIN_INLINE int64_t count(int64_t m) const {
     return longer * tiles(m, size + 1) + (dilation - longer) * tiles(m, size);
   }
-  /// The first result of the i-th tile of m; the others follow in steps of the dilation.
-  STEIN_INLINE int64_t origin(int64_t m, int64_t i) const {
-    const int64_t in_longer = longer * tiles(m, size + 1);
-    const int64_t results = i < in_longer ? size + 1 : size, j = i < in_longer ? i : i - in_longer,
-                  per = tiles(m, results);
-    const int64_t before = m == 4 ? 0 : 4 * tiles(4, results) + (m == 3 ? 0 : 3 * tiles(3, results));
-    return (i < in_longer ? 0 : longer) + j / per + dilation * (before + 4 * (j % per));
+};
+
+/// Goes through the tiles of m results of an axis, round and round, from the i-th on. The axis has such tiles.
+class TileWalk {
+ public:
+  STEIN_INLINE TileWalk(const TileAxis& axis, int64_t m, int64_t i) : axis_(axis), m_(m), tile_(i) {
+    for (enter(0); tile_ >= tiles_; enter(sub_ + 1)) tile_ -= tiles_;
   }
+  /// The first result of the tile; the others follow in steps of the dilation.
+  STEIN_INLINE int64_t origin() const { return sub_ + axis_.dilation * (before_ + 4 * tile_); }
+  /// False when it is at the first tile again.
+  STEIN_INLINE bool next() {
+    bool same_round = true;
+    for (++tile_; tile_ == tiles_; tile_ = 0) {
+      same_round = same_round && sub_ + 1 < axis_.dilation;
+      enter(sub_ + 1 < axis_.dilation ? sub_ + 1 : 0);
+    }
+    return same_round;
+  }
+
+ private:
+  STEIN_INLINE void enter(int64_t sub) {
+    const int64_t results = sub < axis_.longer ? axis_.size + 1 : axis_.size;
+    sub_ = sub;
+    tiles_ = TileAxis::tiles(m_, results);
+    before_ = m_ == 4 ? 0 : 4 * TileAxis::tiles(4, results) + (m_ == 3 ? 0 : 3 * TileAxis::tiles(3, results));
+  }
+  const TileAxis& axis_;
+  int64_t m_, sub_ = 0, tile_;      // the tile of the sub-grid
+  int64_t tiles_ = 0, before_ = 0;  // of m in the sub-grid, and results before the first of them
 };
 
 /// Tiles of rows x cols results, in all images, and the items that hold them.
@@ -39,9 +61,12 @@ struct TileClass {
   int64_t rows, cols, tiles, items;
 
   STEIN_INLINE int64_t points() const { return (rows + 2) * (cols + 2); }
-  /// Of the 36, by the i-th row and j-th column of the class's own.
-  STEIN_INLINE int64_t point(int64_t i) const {
-    return point_of(rows, i / (cols + 2)) * kPoints + point_of(cols, i % (cols + 2));
+  /// f(of the class's own points, of the filter's 36) for each.
+  template <class F>
+  STEIN_INLINE void for_each_point(const F& f) const {
+    int64_t point = 0;
+    for (int64_t i = 0; i < rows + 2; ++i)
+      for (int64_t j = 0; j < cols + 2; ++j, ++point) f(point, point_of(rows, i) * kPoints + point_of(cols, j));
   }
 };
 
@@ -125,54 +150,95 @@ struct TilePlace {
   int64_t n, h0, w0;
 };
 
-STEIN_INLINE TilePlace locate(const WinogradGeometry& q, const TileClass& k, int64_t tile) {
-  const int64_t cols = q.cols.count(k.cols), per_image = q.rows.count(k.rows) * cols, i = tile % per_image;
-  return {tile / per_image, q.rows.origin(k.rows, i / cols), q.cols.origin(k.cols, i % cols)};
-}
-
-/// Pointers to H x W pixels of an image, to `zeros` where there is none.
-template <int H, int W, class T>
-STEIN_INLINE void pixel_pointers(const T* image, int64_t h0, int64_t w0, int64_t step_h, int64_t step_w, int64_t height,
-                                 int64_t width, int64_t c, const T* zeros, const T** at) {
-  const bool inside = h0 >= 0 && w0 >= 0 && h0 + (H - 1) * step_h < height && w0 + (W - 1) * step_w < width;
-  for (int i = 0; i < H; ++i) {
-    const int64_t h = h0 + i * step_h;
-    const T* row = image + (h * width + w0) * c;
-    const bool row_inside = h >= 0 && h < height;
-    for (int j = 0; j < W; ++j, row += step_w * c) {
-      const int64_t w = w0 + j * step_w;
-      at[i * W + j] = inside || (row_inside && w >= 0 && w < width) ? row : zeros;
-    }
+/// The places of the tiles of a span.
+STEIN_INLINE void locate(const WinogradGeometry& q, const TileSpan& span, TilePlace* places) {
+  const int64_t cols = q.cols.count(span.k.cols), per_image = q.rows.count(span.k.rows) * cols;
+  const int64_t i = span.first % per_image;
+  int64_t n = span.first / per_image;
+  TileWalk row(q.rows, span.k.rows, i / cols), col(q.cols, span.k.cols, i % cols);
+  for (int64_t k = 0; k < span.count; ++k) {
+    places[k] = {n, row.origin(), col.origin()};
+    if (!col.next() && !row.next()) ++n;
   }
 }
 
-/// Transforms all channels of a tile of R x C results; zeros: src_c of them.
-template <class T, int R, int C>
-void transform_source(const WinogradGeometry& q, const T* src, const TilePlace& p, const T* zeros, T* to) {
+/// H x W pixels of an image, the first at (h0, w0); `zeros`, as many as an image's channels, where there is no pixel.
+template <int H, int W, class T>
+class Pixels {
+ public:
+  STEIN_INLINE Pixels(const T* image, int64_t h0, int64_t w0, int64_t step_h, int64_t step_w, int64_t height,
+                      int64_t width, int64_t c, const T* zeros)
+      : inside((h0 >= 0) & (w0 >= 0) & (h0 + (H - 1) * step_h < height) & (w0 + (W - 1) * step_w < width)),
+        first_(image + (h0 * width + w0) * c),
+        down_(step_h * width * c),
+        right_(step_w * c) {
+    if (inside) return;
+    // No branches: whether a pixel is in the image differs from tile to tile.
+    const T* row = first_;
+    for (int i = 0; i < H; ++i, row += down_) {
+      const auto h = static_cast<uint64_t>(h0 + i * step_h);
+      for (int j = 0; j < W; ++j) {
+        const auto w = static_cast<uint64_t>(w0 + j * step_w);
+        const bool exists = (h < static_cast<uint64_t>(height)) & (w < static_cast<uint64_t>(width));
+        at_[i * W + j] = exists ? row + j * right_ : zeros;
+      }
+    }
+  }
+  /// Column j of kLanes channels from c on, of which there are `lanes`.
+  template <bool Inside>
+  STEIN_INLINE void load_column(int j, int64_t c, int64_t lanes, Vec<T>* to) const {
+    const T* column = first_ + j * right_ + c;
+    if (Inside) asm("" : "+r"(column));  // or compilers keep a pointer for each pixel, in memory
+    STEIN_UNROLL
+    for (int i = 0; i < H; ++i) {
+      const T* from = Inside ? column + i * down_ : at_[i * W + j] + c;
+      to[i] = lanes >= kLanes<T> ? load(from) : load_n(from, lanes);
+    }
+  }
+  const bool inside;
+
+ private:
+  const T* first_;
+  int64_t down_, right_;
+  const T* at_[H * W];
+};
+
+/// B^T d B of all channels.
+template <class T, int R, int C, bool Inside>
+STEIN_INLINE void transform_source(const WinogradGeometry& q, const Pixels<R + 2, C + 2, T>& pixels, T* to) {
   constexpr int H = R + 2, W = C + 2;
-  const T* at[H * W];
-  pixel_pointers<H, W>(src + p.n * q.src_h * q.src_w * q.src_c, p.h0 - q.pad_h, p.w0 - q.pad_w, q.rows.dilation,
-                       q.cols.dilation, q.src_h, q.src_w, q.src_c, zeros, at);
   for (int64_t c = 0; c < q.src_c; c += kLanes<T>) {
     const int64_t lanes = q.src_c - c;
     Vec<T> t[H * W];
     STEIN_UNROLL
     for (int j = 0; j < W; ++j) {
       Vec<T> d[H];
-      STEIN_UNROLL
-      for (int i = 0; i < H; ++i)
-        d[i] = lanes >= kLanes<T> ? load(at[i * W + j] + c) : load_n(at[i * W + j] + c, lanes);
+      pixels.template load_column<Inside>(j, c, lanes, d);
       winograd_source<T, R>(d, 1, t + j, W);
     }
     T* out = to + c / kLine<T> * 36 * kGroup * kLine<T> + c % kLine<T>;
     STEIN_UNROLL
     for (int i = 0; i < H; ++i) {
+      // The next tile's places. A group is larger than the first-level cache: stores would wait for its lines one by one.
+      STEIN_UNROLL
+      for (int j = 0; j < W; ++j) __builtin_prefetch(out + (W * i + j) * kGroup * kLine<T> + kLine<T>, 1);
       Vec<T> line[W];
       winograd_source<T, C>(t + W * i, 1, line, 1);
       STEIN_UNROLL
       for (int j = 0; j < W; ++j) store(out + (W * i + j) * kGroup * kLine<T>, line[j]);
     }
   }
+}
+
+/// The same for the tile of R x C results at p.
+template <class T, int R, int C>
+void transform_source(const WinogradGeometry& q, const T* src, const TilePlace& p, const T* zeros, T* to) {
+  const Pixels<R + 2, C + 2, T> pixels(src + p.n * q.src_h * q.src_w * q.src_c, p.h0 - q.pad_h, p.w0 - q.pad_w,
+                                       q.rows.dilation, q.cols.dilation, q.src_h, q.src_w, q.src_c, zeros);
+  if (pixels.inside)
+    transform_source<T, R, C, true>(q, pixels, to);
+  else
+    transform_source<T, R, C, false>(q, pixels, to);
 }
 
 template <class T>
