@@ -23,7 +23,8 @@ thread_local bool thread_cache_gone = false;
 // The host's memory. Each thread keeps a few small blocks to itself.
 class HostBlocks final : public detail::BlockCache {
  public:
-  HostBlocks() : BlockCache("") {}
+  // With AddressSanitizer no block is cut: the red zone behind it would be its neighbour.
+  HostBlocks() : BlockCache("", !detail::kAsan) {}
   void empty() override {
     if (!thread_cache_gone) mine().flush();
     BlockCache::empty();

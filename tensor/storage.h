@@ -12,8 +12,9 @@
 
 namespace stein {
 
-/// What the allocator holds, in bytes. Live = in use by tensors (rounded up to the allocator's block sizes),
-/// cached = kept for the next request: together at most twice the most that was ever live, and 64 MiB.
+/// What the allocator holds, in bytes. Live = in use by tensors (rounded up to the allocator's block sizes), cached = kept for the
+/// next request. Where a request finds both together above twice the most that was ever live, and 64 MiB, the cache goes back to the
+/// system, but for stretches of memory that live blocks are part of. Stretches that were never used cost no memory yet.
 struct MemoryStats {
   std::int64_t live_bytes;    ///< in use now
   std::int64_t peak_bytes;    ///< most in use since reset_peak_memory()
@@ -26,8 +27,8 @@ void reset_peak_memory(const Device& device = cpu);
 /// Requests that would lift live + cached bytes above `bytes` give the cache back first, and throw as if memory had run
 /// out where that does not help.
 void set_memory_limit(std::int64_t bytes, const Device& device = cpu);
-/// Gives the cached blocks back to the system, but for the few of up to 1 KiB of the host's memory that other threads keep to
-/// themselves. On a GPU this waits for all that was launched.
+/// Gives the cached blocks back to the system, but for stretches of memory that live blocks are part of, and for the few of up to
+/// 1 KiB of the host's memory that other threads keep to themselves. On a GPU this waits for all that was launched.
 void empty_cache(const Device& device = cpu);
 
 /// A buffer of `bytes` bytes, 64-byte aligned, uninitialised, in the host's memory or a device's.

@@ -9,8 +9,10 @@
 namespace stein::detail {
 namespace {
 
-constexpr std::int64_t kMost = std::int64_t{1} << 46;    // more than any machine has
-constexpr std::int64_t kSlack = std::int64_t{64} << 20;  // held beyond twice the most that was ever live
+constexpr std::int64_t kMost = std::int64_t{1} << 46;             // more than any machine has
+constexpr std::int64_t kSlack = std::int64_t{64} << 20;           // held beyond twice the most that was ever live
+constexpr std::int64_t kCutFrom = std::int64_t{1} << 16;          // smaller blocks are not cut
+constexpr std::int64_t kLargestSegment = std::int64_t{64} << 20;  // unless one block needs more
 
 }  // namespace
 
@@ -18,16 +20,19 @@ int class_of(std::int64_t bytes) {
   const auto units = std::max<std::int64_t>((bytes + kBlockAlign - 1) / kBlockAlign, 1);
   if (units <= kSmallClasses) return static_cast<int>(units) - 1;
   const int log = 63 - std::countl_zero(static_cast<std::uint64_t>(units - 1));  // units - 1 in [2^log, 2^(log+1))
-  const auto step = std::int64_t{1} << (log - 2);
-  const auto quarter = (units - 1 - (std::int64_t{1} << log)) / step;  // 0..3
-  return kSmallClasses + (log - 4) * 4 + static_cast<int>(quarter);
+  const auto step = std::int64_t{1} << (log - 3);
+  const auto eighth = (units - 1 - (std::int64_t{1} << log)) / step;  // 0..7
+  return kSmallClasses + (log - 4) * 8 + static_cast<int>(eighth);
 }
 
 std::int64_t bytes_of(int cls) {
   if (cls < kSmallClasses) return (cls + 1) * kBlockAlign;
-  const int log = (cls - kSmallClasses) / 4 + 4, quarter = (cls - kSmallClasses) % 4;
-  return ((std::int64_t{1} << log) + (quarter + 1) * (std::int64_t{1} << (log - 2))) * kBlockAlign;
+  const int log = (cls - kSmallClasses) / 8 + 4, eighth = (cls - kSmallClasses) % 8;
+  return ((std::int64_t{1} << log) + (eighth + 1) * (std::int64_t{1} << (log - 3))) * kBlockAlign;
 }
+
+BlockCache::BlockCache(std::string where, bool cut)
+    : where_(std::move(where)), cut_from_(cut ? class_of(kCutFrom) : kBlockClasses) {}
 
 void* BlockCache::allocate(std::int64_t bytes) {
   if (bytes < 0 || bytes > kMost) out_of_memory(bytes);
@@ -68,18 +73,19 @@ void BlockCache::empty() {
 
 void* BlockCache::take(int cls) {
   const std::lock_guard lock(mutex_);
-  if (auto& blocks = free_[static_cast<std::size_t>(cls)]; !blocks.empty()) {
-    void* block = blocks.back();
-    blocks.pop_back();
-    return block;
-  }
+  if (void* block = reuse(cls)) return block;
   // A new size: blocks of sizes that are no longer asked for must not pile up.
   const auto size = bytes_of(cls), most_live = std::max({live_ + size, peak_.load(), earlier_peak_.load()});
   trim(2 * most_live + kSlack - size);
-  if (held_ + size > limit_) return nullptr;
-  void* block = obtain(size);
-  if (block) held_ += size;
-  return block;
+  if (cls < cut_from_) return grow(size);
+  // Segments grow with what there is, so that they are few, and what the last one leaves unused is little.
+  const auto segment = std::clamp(held_ / 4 / kBlockAlign * kBlockAlign, size, std::max(size, kLargestSegment));
+  for (const auto bytes : {segment, size})
+    if (void* base = grow(bytes)) {
+      ranges_.add_segment(base, bytes);
+      return ranges_.take(size);
+    }
+  return nullptr;
 }
 
 void BlockCache::put(int cls, void* block) {
@@ -87,8 +93,40 @@ void BlockCache::put(int cls, void* block) {
   free_[static_cast<std::size_t>(cls)].push_back(block);
 }
 
+void* BlockCache::reuse(int cls) {
+  if (auto& blocks = free_[static_cast<std::size_t>(cls)]; !blocks.empty()) {
+    void* block = blocks.back();
+    blocks.pop_back();
+    return block;
+  }
+  if (cls < cut_from_) return nullptr;
+  join();
+  return ranges_.take(bytes_of(cls));
+}
+
+void* BlockCache::grow(std::int64_t bytes) {
+  if (held_ + bytes > limit_) return nullptr;
+  void* block = obtain(bytes);
+  if (block) held_ += bytes;
+  return block;
+}
+
+void BlockCache::join() {
+  for (int c = cut_from_; c < kBlockClasses; ++c)
+    for (auto& blocks = free_[static_cast<std::size_t>(c)]; !blocks.empty(); blocks.pop_back())
+      ranges_.give(blocks.back(), bytes_of(c));
+}
+
 void BlockCache::trim(std::int64_t target) {
-  for (int c = kBlockClasses - 1; c >= 0; --c)
+  if (held_ <= target) return;
+  join();
+  while (held_ > target) {
+    const auto segment = ranges_.remove_segment();
+    if (!segment) break;
+    release(segment->base, segment->bytes);
+    held_ -= segment->bytes;
+  }
+  for (int c = cut_from_ - 1; c >= 0; --c)
     for (auto& blocks = free_[static_cast<std::size_t>(c)]; !blocks.empty() && held_ > target;) {
       release(blocks.back(), bytes_of(c));
       blocks.pop_back();

@@ -10,24 +10,30 @@
 #include <string>
 #include <vector>
 
+#include "tensor/detail/free_ranges.h"
 #include "tensor/storage.h"
 
 namespace stein::detail {
 
 inline constexpr std::int64_t kBlockAlign = 64;
-inline constexpr int kBlockClasses = 256;
+inline constexpr int kBlockClasses = 320;
 inline constexpr int kSmallClasses = 16;  // up to 1 KiB in steps of 64 bytes
 
-/// Size classes: multiples of 64 up to 1 KiB, then four steps per doubling (at most 25% is wasted).
+/// Size classes: multiples of 64 up to 1 KiB, then eight steps per doubling: at most an eighth is wasted, and nothing of 3x3 filters
+/// between powers of two of channels.
 int class_of(std::int64_t bytes);
 /// The bytes of a class's blocks.
 std::int64_t bytes_of(int cls);
 
 /// Blocks of one memory. All calls may come from any thread.
+///
+/// A block that is given back waits in its class's list: requests repeat, and memory that was used last is near. Where the list is
+/// empty, blocks from 64 KiB on are cut from what those of all sizes leave free, for a training step frees its activations while it
+/// makes gradients of other sizes.
 class BlockCache {
  public:
-  /// `where`: " on sim", for the message when memory runs out.
-  explicit BlockCache(std::string where) : where_(std::move(where)) {}
+  /// `where`: " on sim", for the message when memory runs out. `cut`: whether this memory's large blocks may be cut and joined.
+  BlockCache(std::string where, bool cut);
   virtual ~BlockCache() = default;
   BlockCache(const BlockCache&) = delete;
 
@@ -51,13 +57,18 @@ class BlockCache {
   virtual void put(int cls, void* block);
 
  private:
-  void trim(
-      std::int64_t target);  // releases free blocks, large ones first, until `target` bytes are held; needs the mutex
+  // These need the mutex.
+  void* reuse(int cls);            // a free block of the class, or one cut from larger ones; null when there is none
+  void* grow(std::int64_t bytes);  // a block of memory that is new; null when the source or the limit has none left
+  void join();                     // brings the large free blocks of all lists together
+  void trim(std::int64_t target);  // releases free blocks, large ones first, until `target` bytes are held
   [[noreturn]] void out_of_memory(std::int64_t bytes) const;
 
   const std::string where_;
+  const int cut_from_;  // the first class whose blocks are cut from segments
   std::mutex mutex_;
   std::array<std::vector<void*>, kBlockClasses> free_;
+  FreeRanges ranges_;  // of segments
   std::atomic<std::int64_t> live_{0}, peak_{0}, held_{0} /* live + cached */, blocks_{0}, limit_{INT64_MAX};
   std::atomic<std::int64_t> earlier_peak_{0};  // the largest before a reset
 };

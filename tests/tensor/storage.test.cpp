@@ -6,12 +6,14 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tensor/detail/asan.h"
+#include "tensor/detail/free_ranges.h"
 #include "tensor/tensor.h"
 #include "tests/support/skip.h"
 
@@ -61,16 +63,17 @@ void look_at(const T* p) {
 
 }  // namespace
 
-TEST_CASE("storage: block sizes waste at most a quarter and are 64-byte multiples") {
+TEST_CASE("storage: block sizes waste at most an eighth and are 64-byte multiples") {
   for (auto [bytes, block] : {std::pair{0, 64},
                               {1, 64},
                               {64, 64},
                               {65, 128},
                               {1024, 1024},
-                              {1025, 1280},
-                              {1281, 1536},
+                              {1025, 1152},
+                              {1281, 1408},
                               {2048, 2048},
-                              {2049, 2560}})
+                              {2049, 2304},
+                              {9 << 18, 9 << 18}})
     CHECK(live_for(bytes) == block);
   std::int64_t last = 0;
   for (std::int64_t bytes = 1; bytes < (1 << 22); bytes += 1 + bytes / 7) {
@@ -79,7 +82,7 @@ TEST_CASE("storage: block sizes waste at most a quarter and are 64-byte multiple
     REQUIRE(block >= bytes);
     REQUIRE(block % 64 == 0);
     REQUIRE(block >= last);
-    if (bytes > 1024) REQUIRE(static_cast<double>(block) <= 1.25 * static_cast<double>(bytes) + 64);
+    if (bytes > 1024) REQUIRE(static_cast<double>(block) <= 1.125 * static_cast<double>(bytes) + 64);
     last = block;
   }
 }
@@ -139,9 +142,10 @@ TEST_CASE("storage: requests beyond the limit or beyond reason are errors") {
                                         std::to_string(live + 8 * mb) + " bytes, cached "));
     CHECK_THROWS_AS(zeros({mb}), Error);
   }
-  // The cached block of 8 MB counts, and goes.
+  // The cached 8 MB count. They serve 4 MB, and stand in the way of 9 and go.
   CHECK(make(4 * mb)->bytes() == 4 * mb);
-  CHECK(memory_stats().cached_bytes < 8 * mb);
+  CHECK(memory_stats().cached_bytes >= 8 * mb);
+  CHECK(make(9 * mb)->bytes() == 9 * mb);
   CHECK(memory_stats().live_bytes == live);
   set_memory_limit(INT64_MAX);
   CHECK_THROWS_WITH(empty({std::int64_t{1} << 60}),
@@ -149,6 +153,101 @@ TEST_CASE("storage: requests beyond the limit or beyond reason are errors") {
   CHECK_THROWS_WITH(empty({std::int64_t{1} << 60, 2}, f64),
                     Catch::StartsWith("[empty] expected fewer than 2^63 bytes; got f64 (1152921504606846976, 2)"));
   CHECK(memory_stats().live_bytes == live);
+}
+
+TEST_CASE("storage: what blocks of one size leave serves blocks of another") {
+  if (detail::kAsan) test::skip("with AddressSanitizer every block is memory of its own");
+  const std::int64_t mb = 1 << 20;
+  empty_cache();
+  const auto of = [](int count, std::int64_t bytes) {
+    std::vector<Ref<Storage>> blocks;
+    for (int i = 0; i < count; ++i) blocks.push_back(make(bytes));
+    return blocks;
+  };
+  const auto held = [] { return memory_stats().live_bytes + memory_stats().cached_bytes; };
+  of(36, 2 * mb);
+  const auto before = held();
+  for (const std::int64_t bytes : {9 * mb / 4, mb / 16, 2 * mb}) {
+    const auto kept = of(1, mb / 2);  // in the middle of it all
+    of(static_cast<int>(54 * mb / bytes), bytes);
+    CHECK(held() == before);
+  }
+  empty_cache();
+  CHECK(held() <= before - 72 * mb);
+}
+
+TEST_CASE("storage: blocks of many sizes do not overlap", "[pool]") {
+  const auto before = memory_stats();
+  const auto make_and_free = [](std::uint32_t seed) {
+    std::vector<std::pair<Ref<Storage>, unsigned char>> kept;
+    const auto check = [](const auto& block) {
+      const auto* p = static_cast<const unsigned char*>(block.first->data());
+      for (std::int64_t k = 0; k < block.first->bytes(); k += 61)
+        if (p[k] != block.second) return false;
+      return p[block.first->bytes() - 1] == block.second;
+    };
+    bool all = true;
+    std::uint32_t random = seed;
+    const auto next = [&](std::uint32_t n) {
+      random = random * 1664525 + 1013904223;
+      return (random >> 9) % n;
+    };
+    for (int i = 0; i < 1500; ++i) {
+      if (kept.size() > 40 || (!kept.empty() && next(3) == 0)) {
+        const auto which = next(static_cast<std::uint32_t>(kept.size()));
+        all = all && check(kept[which]);
+        kept.erase(kept.begin() + which);
+      } else {
+        const auto block = make(1 + next(1 << (8 + next(13))));
+        const auto mark = static_cast<unsigned char>(next(256));
+        std::memset(block->data(), mark, static_cast<std::size_t>(block->bytes()));
+        kept.emplace_back(block, mark);
+      }
+      if (i == 700) empty_cache();
+    }
+    for (const auto& block : kept) all = all && check(block);
+    return all;
+  };
+  bool fine[3] = {};  // of each thread
+  std::vector<std::thread> threads;
+  for (std::uint32_t k = 0; k < 3; ++k) threads.emplace_back([&, k] { fine[k] = make_and_free(k + 1); });
+  for (auto& t : threads) t.join();
+  for (const bool one : fine) CHECK(one);
+  CHECK(memory_stats().live_bytes == before.live_bytes);
+  CHECK(memory_stats().live_blocks == before.live_blocks);
+}
+
+TEST_CASE("free ranges: neighbours of one segment are joined, the smallest that fits is cut, whole segments go") {
+  alignas(64) static char memory[1024];
+  detail::FreeRanges ranges;
+  CHECK(ranges.take(1) == nullptr);
+  ranges.add_segment(memory, 512);
+  ranges.add_segment(memory + 512, 256);  // a neighbour by chance
+  CHECK(ranges.take(513) == nullptr);
+  void* a = ranges.take(256);
+  CHECK(a == memory + 512);
+  void *b = ranges.take(128), *c = ranges.take(128), *d = ranges.take(256);
+  CHECK(b == memory);
+  CHECK(c == memory + 128);
+  CHECK(d == memory + 256);
+  CHECK(ranges.take(1) == nullptr);
+  CHECK_FALSE(ranges.remove_segment());
+  ranges.give(b, 128);
+  ranges.give(d, 256);
+  CHECK(ranges.take(257) == nullptr);
+  ranges.give(a, 256);
+  CHECK(ranges.take(257) == nullptr);  // not joined over the end of a segment, from either side
+  ranges.give(c, 128);
+  void* all = ranges.take(512);
+  CHECK(all == memory);
+  CHECK(ranges.remove_segment()->base == memory + 512);
+  CHECK_FALSE(ranges.remove_segment());
+  ranges.give(all, 512);
+  const auto last = ranges.remove_segment();
+  REQUIRE(last);
+  CHECK(last->base == memory);
+  CHECK(last->bytes == 512);
+  CHECK(ranges.take(1) == nullptr);
 }
 
 TEST_CASE("storage: blocks made, freed and passed between threads", "[pool]") {
