@@ -17,7 +17,7 @@ void plan(const ConvShape& s, ConvPass pass, ConvPlan& out) {
   out.items = q.items;
   out.pack_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kGathered);
   out.packed_bytes = round_up(36 * q.src_c * round_up(q.dst_c, kLanes<T>) * size, 64);
-  out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.src_blocks * 64 +
+  out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.zeros<T>(q.src_c) * size +
                                    q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                                64);
 }
@@ -178,8 +178,8 @@ void run(const ConvRunArgs<T>& a) {
   const bool in_place = q.src_blocks == 1 && q.dst_c <= kPanel<T> && round_up(q.dst_c, kLanes<T>) == kLine<T>;
   T* products = in_place ? sources : sources + q.groups * q.src_group;
   const int64_t products_group = in_place ? q.src_group : kPanelGroup<T>;
-  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.src_blocks * kLine<T>);
-  __builtin_memset(zeros, 0, static_cast<size_t>(q.src_blocks) * 64);
+  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.zeros<T>(q.src_c));
+  __builtin_memset(zeros, 0, static_cast<size_t>(q.zeros<T>(q.src_c)) * sizeof(T));
   for (int64_t item = a.begin; item < a.end; ++item) {
     const TileSpan span = tiles_of(q, item);
     const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];

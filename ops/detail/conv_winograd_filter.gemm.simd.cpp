@@ -37,23 +37,24 @@ void plan(const ConvShape& s, ConvFilterPlan& out) {
   out.finish_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kFinish);
   out.partial_bytes = round_up(p.chunks * p.elements * size, 64);
   out.scratch_bytes =
-      round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + round_up(max_of(q.src_c, q.dst_c), kLine<T>) * size +
+      round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.zeros<T>(max_of(q.src_c, q.dst_c)) * size +
                    q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                64);
 }
 
-/// A g A^T for V vectors of channels of g, c0 and on; zero lanes behind the last.
-template <class T, int V, int R, int C, bool Inside>
-STEIN_INLINE void transform_cotangent(const WinogradGeometry& q, const Pixels<R, C, T>& pixels, int64_t c0, T* to) {
+/// A g A^T of the tile at p for V vectors of channels of g, c0 and on; zero lanes behind the last.
+template <class T, int V, int R, int C>
+void transform_cotangent(const WinogradGeometry& q, const T* g, const TilePlace& p, const T* zeros, int64_t c0, T* to) {
   constexpr int H = R + 2, W = C + 2;
   constexpr int64_t kPixel = V * kLanes<T>;
+  const Pixels<R, C, T> pixels(q, g + p.n * q.dst_h * q.dst_w * q.dst_c, p.h0, p.w0, q.dst_h, q.dst_w, q.dst_c, zeros);
   for (int64_t v = 0; v < kPixel; v += kLanes<T>) {
     const int64_t c = c0 + v, wanted = q.dst_c - c;
     Vec<T> t[H * C];
     STEIN_UNROLL
     for (int j = 0; j < C; ++j) {
       Vec<T> y[R];
-      pixels.template load_column<Inside>(j, c, wanted, y);
+      pixels.load_column(j, c, wanted, y);
       winograd_result_adjoint<T, R>(y, 1, t + j, C);
     }
     STEIN_UNROLL
@@ -64,17 +65,6 @@ STEIN_INLINE void transform_cotangent(const WinogradGeometry& q, const Pixels<R,
       for (int j = 0; j < W; ++j) store(to + (W * i + j) * kGroup * kPixel + v, m[j]);
     }
   }
-}
-
-/// The same for the tile of R x C results at p.
-template <class T, int V, int R, int C>
-void transform_cotangent(const WinogradGeometry& q, const T* g, const TilePlace& p, const T* zeros, int64_t c0, T* to) {
-  const Pixels<R, C, T> pixels(g + p.n * q.dst_h * q.dst_w * q.dst_c, p.h0, p.w0, q.rows.dilation, q.cols.dilation,
-                               q.dst_h, q.dst_w, q.dst_c, zeros);
-  if (pixels.inside)
-    transform_cotangent<T, V, R, C, true>(q, pixels, c0, to);
-  else
-    transform_cotangent<T, V, R, C, false>(q, pixels, c0, to);
 }
 
 template <class T>
@@ -93,9 +83,9 @@ void run(const ConvFilterArgs<T>& a) {
   T* sources = static_cast<T*>(a.scratch);
   T* cotangents = sources + q.groups * q.src_group;
   T* zeros = cotangents + q.groups * kPanelGroup<T>;
-  const int64_t channels = round_up(max_of(q.src_c, q.dst_c), kLine<T>);
-  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + channels);
-  __builtin_memset(zeros, 0, static_cast<size_t>(channels) * sizeof(T));
+  const int64_t row = q.zeros<T>(max_of(q.src_c, q.dst_c));
+  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + row);
+  __builtin_memset(zeros, 0, static_cast<size_t>(row) * sizeof(T));
   const int64_t panels = ceil_div(q.dst_c, kPanel<T>);
   for (int64_t work = a.begin; work < a.end; ++work) {
     const int64_t chunk = work / p.slices, slice = work % p.slices;

@@ -90,6 +90,12 @@ struct WinogradGeometry {
   int64_t src_group;   // elements of a group of tiles, transformed
   int64_t items;
   TileClass classes[9];
+
+  /// Elements of a row of pixels as wide as a tile is, a whole number of lines.
+  template <class T>
+  STEIN_INLINE int64_t zeros(int64_t channels) const {
+    return round_up((5 * cols.dilation + 1) * channels, kLine<T>);
+  }
 };
 
 template <class T>
@@ -162,58 +168,51 @@ STEIN_INLINE void locate(const WinogradGeometry& q, const TileSpan& span, TilePl
   }
 }
 
-/// H x W pixels of an image, the first at (h0, w0); `zeros`, as many as an image's channels, where there is no pixel.
+/// H x W pixels of an image, the first at (h0, w0); there are zeros around it. `zeros`: a row of them, q.zeros(channels) elements.
 template <int H, int W, class T>
 class Pixels {
  public:
-  STEIN_INLINE Pixels(const T* image, int64_t h0, int64_t w0, int64_t step_h, int64_t step_w, int64_t height,
-                      int64_t width, int64_t c, const T* zeros)
-      : inside((h0 >= 0) & (w0 >= 0) & (h0 + (H - 1) * step_h < height) & (w0 + (W - 1) * step_w < width)),
-        first_(image + (h0 * width + w0) * c),
-        down_(step_h * width * c),
-        right_(step_w * c) {
-    if (inside) return;
-    // No branches: whether a pixel is in the image differs from tile to tile.
-    const T* row = first_;
-    for (int i = 0; i < H; ++i, row += down_) {
-      const auto h = static_cast<uint64_t>(h0 + i * step_h);
-      for (int j = 0; j < W; ++j) {
-        const auto w = static_cast<uint64_t>(w0 + j * step_w);
-        const bool exists = (h < static_cast<uint64_t>(height)) & (w < static_cast<uint64_t>(width));
-        at_[i * W + j] = exists ? row + j * right_ : zeros;
-      }
+  STEIN_INLINE Pixels(const WinogradGeometry& q, const T* image, int64_t h0, int64_t w0, int64_t height, int64_t width,
+                      int64_t channels, const T* zeros)
+      : right_(q.cols.dilation * channels), w0_(w0), width_(width), step_(q.cols.dilation), zeros_(zeros) {
+    const T* row = image + (h0 * width + w0) * channels;
+    STEIN_UNROLL
+    for (int i = 0; i < H; ++i) {
+      const bool exists = static_cast<uint64_t>(h0 + i * q.rows.dilation) < static_cast<uint64_t>(height);
+      rows_[i] = exists ? row : zeros;
+      row += q.rows.dilation * width * channels;
     }
   }
   /// Column j of kLanes channels from c on, of which there are `lanes`.
-  template <bool Inside>
   STEIN_INLINE void load_column(int j, int64_t c, int64_t lanes, Vec<T>* to) const {
-    const T* column = first_ + j * right_ + c;
-    if (Inside) asm("" : "+r"(column));  // or compilers keep a pointer for each pixel, in memory
+    const bool exists = static_cast<uint64_t>(w0_ + j * step_) < static_cast<uint64_t>(width_);
+    const int64_t offset = j * right_ + c;
     STEIN_UNROLL
     for (int i = 0; i < H; ++i) {
-      const T* from = Inside ? column + i * down_ : at_[i * W + j] + c;
+      const T* from = (exists ? rows_[i] : zeros_) + offset;  // without a branch, for tiles differ
       to[i] = lanes >= kLanes<T> ? load(from) : load_n(from, lanes);
     }
   }
-  const bool inside;
 
  private:
-  const T* first_;
-  int64_t down_, right_;
-  const T* at_[H * W];
+  const T* rows_[H];
+  int64_t right_, w0_, width_, step_;
+  const T* zeros_;
 };
 
-/// B^T d B of all channels.
-template <class T, int R, int C, bool Inside>
-STEIN_INLINE void transform_source(const WinogradGeometry& q, const Pixels<R + 2, C + 2, T>& pixels, T* to) {
+/// B^T d B of all channels of the tile of R x C results at p.
+template <class T, int R, int C>
+void transform_source(const WinogradGeometry& q, const T* src, const TilePlace& p, const T* zeros, T* to) {
   constexpr int H = R + 2, W = C + 2;
+  const Pixels<H, W, T> pixels(q, src + p.n * q.src_h * q.src_w * q.src_c, p.h0 - q.pad_h, p.w0 - q.pad_w, q.src_h,
+                               q.src_w, q.src_c, zeros);
   for (int64_t c = 0; c < q.src_c; c += kLanes<T>) {
     const int64_t lanes = q.src_c - c;
     Vec<T> t[H * W];
     STEIN_UNROLL
     for (int j = 0; j < W; ++j) {
       Vec<T> d[H];
-      pixels.template load_column<Inside>(j, c, lanes, d);
+      pixels.load_column(j, c, lanes, d);
       winograd_source<T, R>(d, 1, t + j, W);
     }
     T* out = to + c / kLine<T> * 36 * kGroup * kLine<T> + c % kLine<T>;
@@ -228,17 +227,6 @@ STEIN_INLINE void transform_source(const WinogradGeometry& q, const Pixels<R + 2
       for (int j = 0; j < W; ++j) store(out + (W * i + j) * kGroup * kLine<T>, line[j]);
     }
   }
-}
-
-/// The same for the tile of R x C results at p.
-template <class T, int R, int C>
-void transform_source(const WinogradGeometry& q, const T* src, const TilePlace& p, const T* zeros, T* to) {
-  const Pixels<R + 2, C + 2, T> pixels(src + p.n * q.src_h * q.src_w * q.src_c, p.h0 - q.pad_h, p.w0 - q.pad_w,
-                                       q.rows.dilation, q.cols.dilation, q.src_h, q.src_w, q.src_c, zeros);
-  if (pixels.inside)
-    transform_source<T, R, C, true>(q, pixels, to);
-  else
-    transform_source<T, R, C, false>(q, pixels, to);
 }
 
 template <class T>
