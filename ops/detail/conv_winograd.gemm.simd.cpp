@@ -182,10 +182,8 @@ void run(const ConvRunArgs<T>& a) {
   __builtin_memset(zeros, 0, static_cast<size_t>(q.zeros<T>(q.src_c)) * sizeof(T));
   for (int64_t item = a.begin; item < a.end; ++item) {
     const TileSpan span = tiles_of(q, item);
-    const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
     locate(q, span, places);
-    for (int64_t i = 0; i < span.count; ++i)
-      transform(q, a.src, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
+    transform_sources(q, a.src, span, places, zeros, sources);
     const T* filter = static_cast<const T*>(a.packed);
     for (int64_t c0 = 0; c0 < q.dst_c; c0 += kPanel<T>) {
       const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);

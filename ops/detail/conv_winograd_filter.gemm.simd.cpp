@@ -99,10 +99,8 @@ void run(const ConvFilterArgs<T>& a) {
       __builtin_memset(partial, 0, static_cast<size_t>(36 * q.src_c * round_up(to - from, kLanes<T>)) * sizeof(T));
     for (int64_t item = first_item; item < (chunk + 1) * q.items / p.chunks; ++item) {
       const TileSpan span = tiles_of(q, item);
-      const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
       locate(q, span, places);
-      for (int64_t i = 0; i < span.count; ++i)
-        transform(q, a.x, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
+      transform_sources(q, a.x, span, places, zeros, sources);
       T* sums = partial;
       for (int64_t c0 = from; c0 < to; c0 += kPanel<T>) {
         const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);

@@ -237,4 +237,22 @@ inline constexpr SourceFn<T> kTransformSource[3][3] = {
     {transform_source<T, 3, 2>, transform_source<T, 3, 3>, transform_source<T, 3, 4>},
     {transform_source<T, 4, 2>, transform_source<T, 4, 3>, transform_source<T, 4, 4>}};
 
+/// All channels of a span's tiles, to their places in the groups.
+template <class T>
+STEIN_INLINE void transform_sources(const WinogradGeometry& q, const T* src, const TileSpan& span,
+                                    const TilePlace* places, const T* zeros, T* sources) {
+  constexpr int64_t kAhead = 2;  // tiles; their rows are too short for the hardware to see them coming
+  const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
+  for (int64_t i = 0; i < span.count; ++i) {
+    if (i + kAhead < span.count) {
+      const TilePlace& p = places[i + kAhead];
+      const T* row = src + ((p.n * q.src_h + p.h0) * q.src_w + p.w0) * q.src_c;
+      for (int64_t r = 0; r < span.k.rows; ++r, row += q.rows.dilation * q.src_w * q.src_c)
+        for (int64_t j = 0; j < span.k.cols; ++j)
+          for (int64_t c = 0; c < q.src_c; c += kLine<T>) __builtin_prefetch(row + j * q.cols.dilation * q.src_c + c);
+    }
+    transform(q, src, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
+  }
+}
+
 }  // namespace stein::kernels::STEIN_UNIT
