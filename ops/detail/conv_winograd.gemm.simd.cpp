@@ -10,13 +10,20 @@ namespace {
 // Source channels of which a filter's values are gathered before they are transformed: loads wait for stores otherwise.
 constexpr int64_t kGathered = 8;
 
+/// Elements of a panel of the filter at a point: a cache line more than there are, or the 36 points of a channel would compete for one
+/// place in the caches.
+template <class T>
+STEIN_INLINE int64_t panel_point(int64_t src_c, int64_t lanes) {
+  return src_c * lanes + kLine<T>;
+}
+
 template <class T>
 void plan(const ConvShape& s, ConvPass pass, ConvPlan& out) {
   const WinogradGeometry q = winograd_geometry<T>(s, pass);
   const int64_t size = static_cast<int64_t>(sizeof(T));
   out.items = q.items;
   out.pack_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kGathered);
-  out.packed_bytes = round_up(36 * q.src_c * round_up(q.dst_c, kLanes<T>) * size, 64);
+  out.packed_bytes = ceil_div(q.dst_c, kPanel<T>) * 36 * panel_point<T>(q.src_c, kPanel<T>) * size;
   out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.zeros<T>(q.src_c) * size +
                                    q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                                64);
@@ -34,7 +41,8 @@ void pack(const ConvPackArgs<T>& a) {
   for (int64_t item = a.begin; item < a.end; ++item) {
     const int64_t c0 = item / parts * kPanel<T>, k0 = item % parts * kGathered, count = min_of(kGathered, src_c - k0);
     const int64_t lanes = round_up(min_of(kPanel<T>, dst_c - c0), W);
-    T* to = static_cast<T*>(a.packed) + 36 * src_c * c0 + k0 * lanes;
+    T* to = static_cast<T*>(a.packed) + c0 / kPanel<T> * 36 * panel_point<T>(src_c, kPanel<T>) + k0 * lanes;
+    const int64_t point = panel_point<T>(src_c, lanes);
     for (int64_t v = 0; v < lanes; v += W) {
       const int64_t wanted = min_of<int64_t>(W, dst_c - c0 - v);
       for (int64_t l = 0; l < W; ++l) {
@@ -59,7 +67,7 @@ void pack(const ConvPackArgs<T>& a) {
           Vec<T> u[6];
           winograd_filter<T>(t + 3 * i, 1, u, 1);
           STEIN_UNROLL
-          for (int j = 0; j < 6; ++j) store(to + ((6 * i + j) * src_c + k) * lanes + v, u[j]);
+          for (int j = 0; j < 6; ++j) store(to + (6 * i + j) * point + k * lanes + v, u[j]);
         }
       }
     }
@@ -136,7 +144,7 @@ void multiply(const Product<T>& a) {
       STEIN_UNROLL
       for (int p = 0; p < P; ++p) STEIN_UNROLL
       for (int v = 0; v < V; ++v) acc[p][v] = Vec<T>{};
-      const T* w = a.filter + of_filter * a.src_c * V * W;
+      const T* w = a.filter + of_filter * panel_point<T>(a.src_c, V * W);
       const T* block = a.sources + g * a.src_group + point * kGroup * B;
       for (int64_t c = 0; c < a.src_c; c += B, block += 36 * kGroup * B) {
         for (const T *x = block, *end = x + min_of(B, a.src_c - c); x != end; ++x, w += V * W) {
@@ -202,7 +210,7 @@ void run(const ConvRunArgs<T>& a) {
           (lanes > kLanes<T> ? kTransformResult<T, 2> : kTransformResult<T, 1>)[span.k.rows - 2][span.k.cols - 2];
       for (int64_t i = 0; i < span.count; ++i)
         back(q, products + i / kGroup * products_group + i % kGroup * lanes, c0, a.bias, a.dst, places[i]);
-      filter += 36 * q.src_c * lanes;
+      filter += 36 * panel_point<T>(q.src_c, lanes);
     }
   }
 }
