@@ -37,6 +37,11 @@ void pack(const ConvPackArgs<T>& a) {
   const int64_t src_c = input ? a.shape.o : a.shape.c, dst_c = input ? a.shape.c : a.shape.o;
   const int64_t stride_dst = input ? a.stride_c : a.stride_o, stride_src = input ? a.stride_o : a.stride_c;
   const int64_t parts = ceil_div(src_c, kGathered);
+  int64_t offset[9];  // of the taps; the input gradient correlates with the reversed filter
+  for (int t = 0; t < 9; ++t) {
+    const int tap = input ? 8 - t : t;
+    offset[t] = tap / 3 * a.stride_kh + tap % 3 * a.stride_kw;
+  }
   alignas(64) T w[kGathered][9][W] = {};
   for (int64_t item = a.begin; item < a.end; ++item) {
     const int64_t c0 = item / parts * kPanel<T>, k0 = item % parts * kGathered, count = min_of(kGathered, src_c - k0);
@@ -48,11 +53,9 @@ void pack(const ConvPackArgs<T>& a) {
       for (int64_t l = 0; l < W; ++l) {
         const T* from = a.filter + k0 * stride_src + (c0 + v + l) * stride_dst;
         for (int64_t k = 0; k < count; ++k, from += stride_src) {
+          __builtin_prefetch(from + 2 * stride_dst);
           STEIN_UNROLL
-          for (int t = 0; t < 9; ++t) {
-            const int tap = input ? 8 - t : t;  // the input gradient correlates with the reversed filter
-            w[k][t][l] = l < wanted ? from[tap / 3 * a.stride_kh + tap % 3 * a.stride_kw] : T(0);
-          }
+          for (int t = 0; t < 9; ++t) w[k][t][l] = l < wanted ? from[offset[t]] : T(0);
         }
       }
       for (int64_t k = 0; k < count; ++k) {
