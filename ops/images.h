@@ -31,16 +31,6 @@ inline void check_images(const char* op, const Tensor& t) {
   if (t.rank() < 4 || !is_floating(t.dtype())) fail(op, "images (N, C, H, W) of dtype f32 or f64", describe(t));
 }
 
-/// A kernel's scratch memory for one thread.
-class Scratch {
- public:
-  explicit Scratch(std::int64_t bytes) : storage_(make_ref<Storage>(bytes)) {}  ///< throws Error when memory runs out
-  void* data() const { return storage_->data(); }                               ///< 64-byte aligned
-
- private:
-  Ref<Storage> storage_;
-};
-
 namespace detail {
 
 // The leftmost lead axis of images (axes left of the last four) along which every operand that has it is expanded; -1: none.

@@ -80,7 +80,7 @@ class Pool {
       return;
     }
     {
-      std::lock_guard lock(mutex_);
+      const auto lock = locked();
       job_ = &job;
       generation_.fetch_add(1, std::memory_order_release);
     }
@@ -89,7 +89,7 @@ class Pool {
     {
       // Nothing is left to begin: a worker that wakes from now on finds no job, and nobody waits for it. So a small job costs
       // little more than on one thread when the others sleep or the system runs something else.
-      std::lock_guard lock(mutex_);
+      const auto lock = locked();
       job_ = nullptr;
     }
     // Workers end within one range of each other, usually microseconds: spin a little before sleeping.
@@ -107,6 +107,15 @@ class Pool {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
+  }
+
+  // The mutex is held for some dozen instructions: to sleep until it is free takes longer than to wait.
+  std::unique_lock<std::mutex> locked() {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    for (int i = 0; i < 100; ++i, relax())
+      if (lock.try_lock()) return lock;
+    lock.lock();
+    return lock;
   }
 
   static int default_threads() {
@@ -144,7 +153,7 @@ class Pool {
       for (int i = 0; i < kSpin && generation_.load(std::memory_order_acquire) == seen; ++i) relax();
       Job* job;
       {
-        std::unique_lock lock(mutex_);
+        auto lock = locked();
         wake_.wait(lock, [&] { return generation_.load() != seen; });
         seen = generation_.load();
         if (stopping_) return;

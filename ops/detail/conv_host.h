@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "ops/detail/conv_kernels.h"
+#include "ops/detail/scratch.h"
 #include "ops/images.h"
 #include "tensor/thread_pool.h"
 
@@ -52,11 +53,11 @@ void conv(const kernels::ConvShape& s, kernels::ConvPass pass, bool winograd, co
   const auto k = conv_kernels<T>(winograd);
   kernels::ConvPlan plan;
   k.plan(s, pass, plan);
-  const Scratch packed(plan.packed_bytes);
+  const auto packed = make_ref<Storage>(plan.packed_bytes);
   const auto& st = filter.strides;
   parallel_for(plan.pack_items, items_of(plan.packed_bytes, plan.pack_items),
                [&](std::int64_t begin, std::int64_t end) {
-                 k.pack({s, pass, filter.data, st[0], st[1], st[2], st[3], packed.data(), begin, end});
+                 k.pack({s, pass, filter.data, st[0], st[1], st[2], st[3], packed->data(), begin, end});
                });
   // Ranges of about a sixteenth of the work, at least a million multiply-adds.
   const bool forward = pass == kernels::ConvPass::kForward;
@@ -65,7 +66,7 @@ void conv(const kernels::ConvShape& s, kernels::ConvPass pass, bool winograd, co
   const auto grain = std::max<std::int64_t>((1 << 20) / per_item + 1, plan.items / 16);
   parallel_for(plan.items, grain, [&](std::int64_t begin, std::int64_t end) {
     const Scratch scratch(plan.scratch_bytes);
-    k.run({s, pass, from, packed.data(), bias, to, begin, end, scratch.data()});
+    k.run({s, pass, from, packed->data(), bias, to, begin, end, scratch.data()});
   });
 }
 
@@ -75,15 +76,15 @@ void conv_filter(const kernels::ConvShape& s, bool winograd, const T* x, const T
   const auto k = conv_kernels<T>(winograd);
   kernels::ConvFilterPlan plan;
   k.filter_plan(s, plan);
-  const Scratch partial(plan.partial_bytes);
+  const auto partial = make_ref<Storage>(plan.partial_bytes);
   parallel_for(plan.chunks, 1, [&](std::int64_t begin, std::int64_t end) {
     const Scratch scratch(plan.scratch_bytes);
-    k.filter_run({s, x, g, partial.data(), begin, end, scratch.data()});
+    k.filter_run({s, x, g, partial->data(), begin, end, scratch.data()});
   });
   const auto& st = to.strides;
   const auto finish_grain = items_of(plan.partial_bytes, plan.finish_items);
   parallel_for(plan.finish_items, finish_grain, [&](std::int64_t begin, std::int64_t end) {
-    k.filter_finish({s, partial.data(), to.data, st[0], st[1], st[2], st[3], begin, end});
+    k.filter_finish({s, partial->data(), to.data, st[0], st[1], st[2], st[3], begin, end});
   });
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ops/detail/pool_kernels.h"
+#include "ops/detail/scratch.h"
 #include "ops/images.h"
 #include "tensor/thread_pool.h"
 

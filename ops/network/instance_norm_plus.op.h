@@ -4,6 +4,7 @@
 #include "ops/detail/plane_device.h"
 #include "ops/detail/plane_kernels.h"
 #include "ops/detail/planes_host.h"
+#include "ops/detail/scratch.h"
 #include "ops/images.h"
 #include "ops/op.h"
 #include "ops/planes.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ops/detail/images_device.h"
 #include "ops/detail/resample_kernels.h"
+#include "ops/detail/scratch.h"
 #include "ops/images.h"
 #include "ops/op.h"
 #include "tensor/thread_pool.h"
