@@ -13,8 +13,9 @@
 namespace stein {
 
 /// What the allocator holds, in bytes. Live = in use by tensors (rounded up to the allocator's block sizes), cached = kept for the
-/// next request. Where a request finds both together above twice the most that was ever live, and 64 MiB, the cache goes back to the
-/// system, but for stretches of memory that live blocks are part of. Stretches that were never used cost no memory yet.
+/// next request. A request that nothing cached serves first gives back to the system what is above twice the most that was ever live,
+/// and 64 MiB, but for stretches of memory that live blocks are part of. Not counted: up to 4 MiB of
+/// scratch memory that each thread keeps for its kernels (ops/detail/scratch.h).
 struct MemoryStats {
   std::int64_t live_bytes;    ///< in use now
   std::int64_t peak_bytes;    ///< most in use since reset_peak_memory()

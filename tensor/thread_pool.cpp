@@ -95,13 +95,13 @@ class Pool {
     // Workers end within one range of each other, usually microseconds: spin a little before sleeping.
     for (int i = 0; i < kSpin && busy_.load(std::memory_order_acquire) != 0; ++i) relax();
     if (busy_.load(std::memory_order_acquire) != 0) {
-      std::unique_lock lock(mutex_);
+      auto lock = locked();
       done_.wait(lock, [&] { return busy_.load() == 0; });
     }
   }
 
  private:
-  static constexpr int kSpin = 4000;
+  static constexpr int kSpin = 4000, kTries = 100;
 
   static void relax() {
 #if defined(__x86_64__)
@@ -112,7 +112,7 @@ class Pool {
   // The mutex is held for some dozen instructions: to sleep until it is free takes longer than to wait.
   std::unique_lock<std::mutex> locked() {
     std::unique_lock lock(mutex_, std::defer_lock);
-    for (int i = 0; i < 100; ++i, relax())
+    for (int i = 0; i < kTries; ++i, relax())
       if (lock.try_lock()) return lock;
     lock.lock();
     return lock;
@@ -163,7 +163,7 @@ class Pool {
       }
       job->work();
       if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard lock(mutex_);
+        const auto lock = locked();
         done_.notify_one();
       }
     }

@@ -135,8 +135,8 @@ struct Product {
   int64_t products_group;
 };
 
-/// The first P tiles of each group times V vectors of channels, which stay in registers; they may be written over the sources of a
-/// group that has one block of channels.
+/// The first P tiles of each group times V vectors of channels, which stay in registers. Products may lie where the sources do, if those
+/// are one block of channels, no fewer than V vectors have: all of a point is read before it is written.
 template <class T, int P, int V>
 void multiply(const Product<T>& a) {
   constexpr int W = kLanes<T>;
@@ -185,8 +185,9 @@ void run(const ConvRunArgs<T>& a) {
   const WinogradGeometry q = winograd_geometry<T>(a.shape, a.pass);
   T* sources = static_cast<T*>(a.scratch);
   T* zeros = sources + q.groups * (q.src_group + kPanelGroup<T>);
-  // A cache line of channels on both sides, and one panel: the products of a point take their sources' places, which are near.
-  const bool in_place = q.src_blocks == 1 && q.dst_c <= kPanel<T> && round_up(q.dst_c, kLanes<T>) == kLine<T>;
+  // One block of channels and one panel no wider: the products of a point take places of its sources and of earlier points', which
+  // are near.
+  const bool in_place = q.src_blocks == 1 && q.dst_c <= min_of<int64_t>(kPanel<T>, kLine<T>);
   T* products = in_place ? sources : sources + q.groups * q.src_group;
   const int64_t products_group = in_place ? q.src_group : kPanelGroup<T>;
   TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.zeros<T>(q.src_c));

@@ -74,12 +74,14 @@ void BlockCache::empty() {
 void* BlockCache::take(int cls) {
   const std::lock_guard lock(mutex_);
   if (void* block = reuse(cls)) return block;
-  // A new size: blocks of sizes that are no longer asked for must not pile up.
-  const auto size = bytes_of(cls), most_live = std::max({live_ + size, peak_.load(), earlier_peak_.load()});
-  trim(2 * most_live + kSlack - size);
-  if (cls < cut_from_) return grow(size);
   // Segments grow with what there is, so that they are few, and what the last one leaves unused is little.
-  const auto segment = std::clamp(held_ / 4 / kBlockAlign * kBlockAlign, size, std::max(size, kLargestSegment));
+  const auto size = bytes_of(cls);
+  const auto segment =
+      cls < cut_from_ ? size : std::max(size, std::min<std::int64_t>(held_ / 4, kLargestSegment) / size * size);
+  // Blocks of sizes that are no longer asked for must not pile up.
+  const auto most_live = std::max({live_ + size, peak_.load(), earlier_peak_.load()});
+  trim(2 * most_live + kSlack - segment);
+  if (cls < cut_from_) return grow(size);
   for (const auto bytes : {segment, size})
     if (void* base = grow(bytes)) {
       ranges_.add_segment(base, bytes);
@@ -113,8 +115,11 @@ void* BlockCache::grow(std::int64_t bytes) {
 
 void BlockCache::join() {
   for (int c = cut_from_; c < kBlockClasses; ++c)
-    for (auto& blocks = free_[static_cast<std::size_t>(c)]; !blocks.empty(); blocks.pop_back())
-      ranges_.give(blocks.back(), bytes_of(c));
+    for (auto& blocks = free_[static_cast<std::size_t>(c)]; !blocks.empty();) {
+      void* block = blocks.back();
+      blocks.pop_back();  // first: were there no memory for the ranges, it must not be in both
+      ranges_.give(block, bytes_of(c));
+    }
 }
 
 void BlockCache::trim(std::int64_t target) {

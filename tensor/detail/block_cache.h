@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Blocks of memory that are kept by size when they are given back: what is common to the allocators of the host's memory, the
-// devices' and pinned memory.
+// Blocks of memory that are kept when they are given back: what is common to the allocators of the host's memory, the devices' and
+// pinned memory.
 #pragma once
 
 #include <array>
@@ -32,7 +32,8 @@ std::int64_t bytes_of(int cls);
 /// makes gradients of other sizes.
 class BlockCache {
  public:
-  /// `where`: " on sim", for the message when memory runs out. `cut`: whether this memory's large blocks may be cut and joined.
+  /// `where`: " on sim", for the message when memory runs out. `cut`: whether large blocks may be cut and joined: they
+  /// must be addresses, and release() must not throw.
   BlockCache(std::string where, bool cut);
   virtual ~BlockCache() = default;
   BlockCache(const BlockCache&) = delete;
@@ -45,7 +46,7 @@ class BlockCache {
   MemoryStats stats() const;
   void reset_peak();
   void set_limit(std::int64_t bytes) { limit_ = bytes; }
-  /// Gives the cached blocks back to where they came from.
+  /// Gives the cached blocks back to where they came from, but for segments that live blocks are part of.
   virtual void empty();
 
  protected:

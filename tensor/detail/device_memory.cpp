@@ -46,8 +46,9 @@ void not_while_recording(const char* what, const char* hint) {
   if (work) fail("replay", "a function that can be repeated without the host", what, hint);
 }
 
+// Not cut: sim's blocks are no addresses, and nobody has measured it on a GPU.
 DeviceBlocks::DeviceBlocks(DeviceDriver& driver, const Device& device)
-    : BlockCache(" on " + to_string(device), false), driver_(driver) {}
+    : BlockCache(" on " + to_string(device), /*cut=*/false), driver_(driver) {}
 
 void* DeviceBlocks::obtain(std::int64_t bytes) { return driver_.obtain(bytes); }
 
@@ -60,7 +61,7 @@ void DeviceBlocks::release(void* block, std::int64_t bytes) {
 std::string DeviceBlocks::hint() const { return driver_.room(); }
 
 PinnedBlocks::PinnedBlocks(DeviceDriver& driver, const Device& device)
-    : BlockCache(" of the host's, pinned for " + to_string(device), false), driver_(driver) {}
+    : BlockCache(" of the host's, pinned for " + to_string(device), /*cut=*/false), driver_(driver) {}
 
 void* PinnedBlocks::obtain(std::int64_t bytes) { return driver_.obtain_pinned(bytes); }
 void PinnedBlocks::release(void* block, std::int64_t) { driver_.release_pinned(block); }

@@ -271,6 +271,12 @@ TEST_CASE("winograd kernels: shapes of the networks and random ones", "[kernels]
   check_all<Winograd>(generator, shape_of(1, 32, 14, 14, 16, 3, 3, 1, 2, 2));
   check_all<Winograd>(generator, shape_of(2, 33, 14, 14, 65, 3, 3, 1, 4, 4));
   check_all<Winograd>(generator, shape_of(9, 3, 28, 28, 4, 3, 3, 1, 1));
+  for (const int64_t o : {16, 12, 8, 3})  // products in their sources' places, and a second group that is not full
+    check_all<Winograd>(generator, shape_of(9, 16, 28, 28, o, 3, 3, 1, 1));
+  ConvShape uneven = shape_of(2, 17, 23, 18, 20, 3, 3);
+  uneven.dilation_h = 1, uneven.dilation_w = 4, uneven.pad_h = 3, uneven.pad_w = 2;
+  uneven.ho = 23 + 6 - 2, uneven.wo = 18 + 4 - 8;
+  check_all<Winograd>(generator, uneven);
   check_all<Winograd>(generator, shape_of(0, 3, 8, 8, 4, 3, 3, 1, 1));
   check_all<Winograd>(generator, shape_of(2, 0, 8, 8, 4, 3, 3, 1, 1));
   check_all<Winograd>(generator, shape_of(2, 4, 8, 8, 0, 3, 3, 1, 1));
