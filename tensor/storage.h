@@ -13,9 +13,10 @@
 namespace stein {
 
 /// What the allocator holds, in bytes. Live = in use by tensors (rounded up to the allocator's block sizes), cached = kept for the
-/// next request. A request that nothing cached serves first gives back to the system what is above twice the most that was ever live,
-/// and 64 MiB, but for stretches of memory that live blocks are part of. Not counted: up to 4 MiB of
-/// scratch memory that each thread keeps for its kernels (ops/detail/scratch.h).
+/// next request. A request that nothing cached serves first gives so much of the cache back to the system that at most twice the
+/// highest live_bytes ever, plus 64 MiB, are held, but for stretches of memory that live blocks are part of. Not counted, and kept until
+/// a thread ends: up to 4 MiB of its kernels' scratch memory (ops/detail/scratch.h), and freed nodes and descriptors
+/// (detail/small_alloc.h).
 struct MemoryStats {
   std::int64_t live_bytes;    ///< in use now
   std::int64_t peak_bytes;    ///< most in use since reset_peak_memory()
@@ -28,8 +29,8 @@ void reset_peak_memory(const Device& device = cpu);
 /// Requests that would lift live + cached bytes above `bytes` give the cache back first, and throw as if memory had run
 /// out where that does not help.
 void set_memory_limit(std::int64_t bytes, const Device& device = cpu);
-/// Gives the cached blocks back to the system, but for stretches of memory that live blocks are part of, and for the few of up to
-/// 1 KiB of the host's memory that other threads keep to themselves. On a GPU this waits for all that was launched.
+/// Gives the cached blocks back to the system, but for stretches of memory that live blocks are part of, and for up to 64 of each
+/// size up to 1 KiB of the host's memory that every other thread keeps. On a GPU this waits for all that was launched.
 void empty_cache(const Device& device = cpu);
 
 /// A buffer of `bytes` bytes, 64-byte aligned, uninitialised, in the host's memory or a device's.

@@ -25,7 +25,7 @@ using Body = std::function<void(std::int64_t, std::int64_t)>;
 
 constexpr int kMostThreads = 256;
 
-// True while this thread runs a body.
+// True while this thread runs a body; for the pool's own threads always.
 thread_local bool inside_pool = false;
 class Inside {
  public:

@@ -41,8 +41,8 @@ struct ConvFilter {
   const Strides& strides;
 };
 
-/// How many of `items` that go over `bytes` together are worth a thread: those of 64 KiB, some microseconds.
-inline std::int64_t items_of(std::int64_t bytes, std::int64_t items) {
+/// How many of `items` that go over `bytes` together are worth a range: those of 64 KiB, some microseconds.
+inline std::int64_t grain_of(std::int64_t bytes, std::int64_t items) {
   return (std::int64_t{1} << 16) * items / std::max<std::int64_t>(1, bytes) + 1;
 }
 
@@ -55,7 +55,7 @@ void conv(const kernels::ConvShape& s, kernels::ConvPass pass, bool winograd, co
   k.plan(s, pass, plan);
   const auto packed = make_ref<Storage>(plan.packed_bytes);
   const auto& st = filter.strides;
-  parallel_for(plan.pack_items, items_of(plan.packed_bytes, plan.pack_items),
+  parallel_for(plan.pack_items, grain_of(plan.packed_bytes, plan.pack_items),
                [&](std::int64_t begin, std::int64_t end) {
                  k.pack({s, pass, filter.data, st[0], st[1], st[2], st[3], packed->data(), begin, end});
                });
@@ -82,7 +82,7 @@ void conv_filter(const kernels::ConvShape& s, bool winograd, const T* x, const T
     k.filter_run({s, x, g, partial->data(), begin, end, scratch.data()});
   });
   const auto& st = to.strides;
-  const auto finish_grain = items_of(plan.partial_bytes, plan.finish_items);
+  const auto finish_grain = grain_of(plan.partial_bytes, plan.finish_items);
   parallel_for(plan.finish_items, finish_grain, [&](std::int64_t begin, std::int64_t end) {
     k.filter_finish({s, partial->data(), to.data, st[0], st[1], st[2], st[3], begin, end});
   });

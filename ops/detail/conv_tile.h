@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The micro-kernels of the convolutions; included by the conv units only (see kernel_vec.h on the namespace).
+// The micro-kernels of the direct convolutions and of filter gradients; included by the conv units only (see kernel_vec.h on the
+// namespace). A tile is a few pixels here, of a few vectors of channels.
 //
 // P pixels x V vectors of destination channels stay in registers while the loop runs over the source's channels and the taps;
 // each step loads V filter vectors, packed in exactly this order, and multiplies them with P broadcast pixels.

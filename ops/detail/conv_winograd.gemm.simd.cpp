@@ -7,6 +7,8 @@
 namespace stein::kernels::STEIN_UNIT {
 namespace {
 
+static_assert(kGroup == kTileWidth[1][0]);
+
 // Source channels of which a filter's values are gathered before they are transformed: loads wait for stores otherwise.
 constexpr int64_t kGathered = 8;
 
@@ -24,7 +26,7 @@ void plan(const ConvShape& s, ConvPass pass, ConvPlan& out) {
   out.items = q.items;
   out.pack_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kGathered);
   out.packed_bytes = ceil_div(q.dst_c, kPanel<T>) * 36 * panel_point<T>(q.src_c, kPanel<T>) * size;
-  out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.zeros<T>(q.src_c) * size +
+  out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.row_of_zeros<T>(q.src_c) * size +
                                    q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                                64);
 }
@@ -135,8 +137,9 @@ struct Product {
   int64_t products_group;
 };
 
-/// The first P tiles of each group times V vectors of channels, which stay in registers. Products may lie where the sources do, if those
-/// are one block of channels, no fewer than V vectors have: all of a point is read before it is written.
+/// The first P tiles of each group times V vectors of channels, which stay in registers; places of missing tiles are multiplied, too,
+/// and never read. `products` may be `sources` when there is one block of channels and V vectors are no wider than it: the products of
+/// point i then cover sources of points up to i only, already read.
 template <class T, int P, int V>
 void multiply(const Product<T>& a) {
   constexpr int W = kLanes<T>;
@@ -190,8 +193,8 @@ void run(const ConvRunArgs<T>& a) {
   const bool in_place = q.src_blocks == 1 && q.dst_c <= min_of<int64_t>(kPanel<T>, kLine<T>);
   T* products = in_place ? sources : sources + q.groups * q.src_group;
   const int64_t products_group = in_place ? q.src_group : kPanelGroup<T>;
-  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.zeros<T>(q.src_c));
-  __builtin_memset(zeros, 0, static_cast<size_t>(q.zeros<T>(q.src_c)) * sizeof(T));
+  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.row_of_zeros<T>(q.src_c));
+  __builtin_memset(zeros, 0, static_cast<size_t>(q.row_of_zeros<T>(q.src_c)) * sizeof(T));
   for (int64_t item = a.begin; item < a.end; ++item) {
     const TileSpan span = tiles_of(q, item);
     locate(q, span, places);

@@ -19,8 +19,8 @@ FilterPlan filter_plan(const ConvShape& s) {
   p.elements = 36 * p.q.src_c * round_up(p.q.dst_c, kLanes<T>);
   int64_t tiles = 0;
   for (const TileClass& k : p.q.classes) tiles += k.tiles;
-  // A chunk's sums are as large as four filters: they are worth writing and reading for a few hundred tiles.
   if (p.q.dst_c >= 4 * kPanel<T>) p.slices = 2;
+  // A chunk's sums are as large as four filters: they are worth writing and reading for a few hundred tiles.
   p.chunks = min_of(p.q.items, min_of<int64_t>(16, max_of<int64_t>(4 / p.slices, tiles / 256)));
   return p;
 }
@@ -37,7 +37,7 @@ void plan(const ConvShape& s, ConvFilterPlan& out) {
   out.finish_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kFinish);
   out.partial_bytes = round_up(p.chunks * p.elements * size, 64);
   out.scratch_bytes =
-      round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.zeros<T>(max_of(q.src_c, q.dst_c)) * size +
+      round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.row_of_zeros<T>(max_of(q.src_c, q.dst_c)) * size +
                    q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
                64);
 }
@@ -83,7 +83,7 @@ void run(const ConvFilterArgs<T>& a) {
   T* sources = static_cast<T*>(a.scratch);
   T* cotangents = sources + q.groups * q.src_group;
   T* zeros = cotangents + q.groups * kPanelGroup<T>;
-  const int64_t row = q.zeros<T>(max_of(q.src_c, q.dst_c));
+  const int64_t row = q.row_of_zeros<T>(max_of(q.src_c, q.dst_c));
   TilePlace* places = reinterpret_cast<TilePlace*>(zeros + row);
   __builtin_memset(zeros, 0, static_cast<size_t>(row) * sizeof(T));
   const int64_t panels = ceil_div(q.dst_c, kPanel<T>);

@@ -12,7 +12,8 @@ namespace stein {
 
 /// A kernel's scratch memory for one thread, uninitialised and 64-byte aligned; to be made and destroyed by the same thread. Each
 /// thread keeps one block of up to 4 MiB until it ends, outside the allocator's counts and limit: it is the same memory for one range of
-/// a kernel after the other, near, and no thread waits for another. With AddressSanitizer none is kept, so that overruns are seen.
+/// a kernel after the other, near, and no thread waits for another. A larger one, or a second one at the same time, is a Storage. With AddressSanitizer none is kept,
+/// so that overruns are seen.
 class Scratch {
  public:
   /// Throws Error when memory runs out.

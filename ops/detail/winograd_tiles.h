@@ -70,7 +70,7 @@ struct TileClass {
   }
 };
 
-/// Transformed tiles lie in groups, as many as the widest micro-kernel takes:
+/// Transformed tiles lie in groups, as many as the widest micro-kernel of two vectors takes:
 ///     sources [group][channel block][point][tile of the group][B],  products and cotangents [group][point][tile][lanes of a panel]
 /// so that what one tile writes is near, and what a micro-kernel reads is one stretch.
 inline constexpr int64_t kGroup = kRegisters == 32 ? 14 : 6;
@@ -93,7 +93,7 @@ struct WinogradGeometry {
 
   /// Elements of a row of pixels as wide as a tile is, a whole number of lines.
   template <class T>
-  STEIN_INLINE int64_t zeros(int64_t channels) const {
+  STEIN_INLINE int64_t row_of_zeros(int64_t channels) const {
     return round_up((5 * cols.dilation + 1) * channels, kLine<T>);
   }
 };
@@ -168,7 +168,7 @@ STEIN_INLINE void locate(const WinogradGeometry& q, const TileSpan& span, TilePl
   }
 }
 
-/// H x W pixels of an image, the first at (h0, w0); there are zeros around it. `zeros`: a row of them, q.zeros(channels) elements.
+/// H x W pixels of an image, the first at (h0, w0); there are zeros around it. `zeros`: q.row_of_zeros(channels) of them.
 template <int H, int W, class T>
 class Pixels {
  public:

@@ -74,7 +74,8 @@ void BlockCache::empty() {
 void* BlockCache::take(int cls) {
   const std::lock_guard lock(mutex_);
   if (void* block = reuse(cls)) return block;
-  // Segments grow with what there is, so that they are few, and what the last one leaves unused is little.
+  // Segments grow with what there is, so that they are few and what the last one leaves unused is little; whole numbers of these
+  // blocks, so that such requests leave nothing.
   const auto size = bytes_of(cls);
   const auto segment =
       cls < cut_from_ ? size : std::max(size, std::min<std::int64_t>(held_ / 4, kLargestSegment) / size * size);

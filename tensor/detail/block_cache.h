@@ -28,8 +28,8 @@ std::int64_t bytes_of(int cls);
 /// Blocks of one memory. All calls may come from any thread.
 ///
 /// A block that is given back waits in its class's list: requests repeat, and memory that was used last is near. Where the list is
-/// empty, blocks from 64 KiB on are cut from what those of all sizes leave free, for a training step frees its activations while it
-/// makes gradients of other sizes.
+/// empty, the free blocks of 64 KiB and more, of all sizes, are joined with their neighbours, and the smallest range that fits is cut:
+/// a training step frees its activations while it makes gradients of other sizes.
 class BlockCache {
  public:
   /// `where`: " on sim", for the message when memory runs out. `cut`: whether large blocks may be cut and joined: they
