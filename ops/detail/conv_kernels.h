@@ -34,10 +34,9 @@ inline bool winograd_applies(const ConvShape& s) {
 enum class ConvPass : int { kForward, kInput };
 
 struct ConvPlan {
-  int64_t
-      items;  ///< of work: an image or a band of its rows, of winograd tiles of any images; ranges may be run concurrently
-  int64_t pack_items;     ///< of conv_pack, likewise
-  int64_t packed_bytes;   ///< for conv_pack, 64-byte aligned
+  int64_t items;         ///< of work: a band of an image's rows, or tiles of any images; ranges may be run concurrently
+  int64_t pack_items;    ///< of conv_pack, likewise
+  int64_t packed_bytes;  ///< for conv_pack, 64-byte aligned
   int64_t scratch_bytes;  ///< per concurrent call of conv_run, 64-byte aligned, contents undefined before and after
 };
 
@@ -105,8 +104,8 @@ STEIN_SIMD_KERNEL(conv_filter_run_f64, void(const ConvFilterArgs<double>& args))
 STEIN_SIMD_KERNEL(conv_filter_finish_f32, void(const ConvFilterFinishArgs<float>& args))
 STEIN_SIMD_KERNEL(conv_filter_finish_f64, void(const ConvFilterFinishArgs<double>& args))
 
-// The same for f32 by Winograd's F(4x4, 3x3), with tiles of 3 or 2 rows or columns at the ends of images, where winograd_applies: from a quarter of
-// the products, about twice the rounding error.
+// The same for f32 by Winograd's F(4x4, 3x3), with tiles of 3 or 2 rows or columns at the ends of images, where winograd_applies: from
+// a quarter of the products, about twice the rounding error.
 // Called like the direct kernels, with buffers and filters packed for themselves.
 STEIN_SIMD_KERNEL(winograd_plan_f32, void(const ConvShape& shape, ConvPass pass, ConvPlan& plan))
 STEIN_SIMD_KERNEL(winograd_pack_f32, void(const ConvPackArgs<float>& args))

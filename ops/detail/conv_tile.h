@@ -25,6 +25,17 @@ struct Tile {
   int64_t pixels, lanes;  // how many of P and of V * kLanes are wanted
 };
 
+/// Adds P values, kStep apart, times V vectors. The arrays must vanish into registers.
+template <int kStep, class T, int P, int V>
+STEIN_INLINE void multiply_add(const T* x, const T* w, Vec<T> (&acc)[P][V]) {
+  Vec<T> f[V];
+  STEIN_UNROLL
+  for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(w + v * kLanes<T>);
+  STEIN_UNROLL
+  for (int p = 0; p < P; ++p) STEIN_UNROLL
+  for (int v = 0; v < V; ++v) acc[p][v] += x[p * kStep] * f[v];
+}
+
 template <class T, int P, int V, int B>
 void lane_tile(const Tile<T>& a) {
   constexpr int W = kLanes<T>;
@@ -38,14 +49,7 @@ void lane_tile(const Tile<T>& a) {
     const T* base = a.src + b * a.block_step;
     for (int64_t t = 0; t < a.ntaps; ++t) {
       const T* x = base + a.taps[t];
-      for (const T* end = x + nb; x != end; ++x, w += V * W) {
-        Vec<T> f[V];
-        STEIN_UNROLL
-        for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(w + v * W);
-        STEIN_UNROLL
-        for (int p = 0; p < P; ++p) STEIN_UNROLL
-        for (int v = 0; v < V; ++v) acc[p][v] += x[p * B] * f[v];
-      }
+      for (const T* end = x + nb; x != end; ++x, w += V * W) multiply_add<B>(x, w, acc);
     }
   }
   if (a.bias != nullptr) {
@@ -142,14 +146,7 @@ void channel_tile(const T* x, const T* g, const Strip& s, T* sum, int64_t rows) 
   }
   for (int64_t i = 0; i < s.rows; ++i, x += s.x_row_step, g += s.g_row_gap) {
     const T* xp = x;
-    for (const T* end = xp + s.cols * B; xp != end; xp += B, g += V * W) {
-      Vec<T> f[V];
-      STEIN_UNROLL
-      for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(g + v * W);
-      STEIN_UNROLL
-      for (int r = 0; r < R; ++r) STEIN_UNROLL
-      for (int v = 0; v < V; ++v) acc[r][v] += xp[r] * f[v];
-    }
+    for (const T* end = xp + s.cols * B; xp != end; xp += B, g += V * W) multiply_add<1>(xp, g, acc);
   }
   STEIN_UNROLL
   for (int r = 0; r < R; ++r) {

@@ -26,9 +26,7 @@ void plan(const ConvShape& s, ConvPass pass, ConvPlan& out) {
   out.items = q.items;
   out.pack_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kGathered);
   out.packed_bytes = ceil_div(q.dst_c, kPanel<T>) * 36 * panel_point<T>(q.src_c, kPanel<T>) * size;
-  out.scratch_bytes = round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.row_of_zeros<T>(q.src_c) * size +
-                                   q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
-                               64);
+  out.scratch_bytes = TileScratch<T>::bytes(q, q.src_c);
 }
 
 // Packed order: panel of lanes, point, source channel, lane. A pack item is kGathered source channels of a panel.
@@ -143,7 +141,7 @@ struct Product {
 template <class T, int P, int V>
 void multiply(const Product<T>& a) {
   constexpr int W = kLanes<T>;
-  constexpr int64_t B = kLine<T>;
+  constexpr int B = kLine<T>;
   a.k.for_each_point([&](int64_t point, int64_t of_filter) {
     for (int64_t g = 0; g < a.groups; ++g) {
       Vec<T> acc[P][V];
@@ -153,14 +151,8 @@ void multiply(const Product<T>& a) {
       const T* w = a.filter + of_filter * panel_point<T>(a.src_c, V * W);
       const T* block = a.sources + g * a.src_group + point * kGroup * B;
       for (int64_t c = 0; c < a.src_c; c += B, block += 36 * kGroup * B) {
-        for (const T *x = block, *end = x + min_of(B, a.src_c - c); x != end; ++x, w += V * W) {
-          Vec<T> f[V];
-          STEIN_UNROLL
-          for (int v = 0; v < V; ++v) f[v] = *reinterpret_cast<const Vec<T>*>(w + v * W);
-          STEIN_UNROLL
-          for (int p = 0; p < P; ++p) STEIN_UNROLL
-          for (int v = 0; v < V; ++v) acc[p][v] += x[p * B] * f[v];
-        }
+        for (const T *x = block, *end = x + min_of<int64_t>(B, a.src_c - c); x != end; ++x, w += V * W)
+          multiply_add<B>(x, w, acc);
       }
       T* to = a.products + g * a.products_group + point * kGroup * V * W;
       STEIN_UNROLL
@@ -186,19 +178,16 @@ MultiplyFn<T> multiply_tiles(int64_t tiles) {
 template <class T>
 void run(const ConvRunArgs<T>& a) {
   const WinogradGeometry q = winograd_geometry<T>(a.shape, a.pass);
-  T* sources = static_cast<T*>(a.scratch);
-  T* zeros = sources + q.groups * (q.src_group + kPanelGroup<T>);
+  const TileScratch<T> scratch(q, q.src_c, a.scratch);
+  T* sources = scratch.sources;
   // One block of channels and one panel no wider: the products of a point take places of its sources and of earlier points', which
   // are near.
   const bool in_place = q.src_blocks == 1 && q.dst_c <= min_of<int64_t>(kPanel<T>, kLine<T>);
-  T* products = in_place ? sources : sources + q.groups * q.src_group;
+  T* products = in_place ? sources : scratch.panels;
   const int64_t products_group = in_place ? q.src_group : kPanelGroup<T>;
-  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + q.row_of_zeros<T>(q.src_c));
-  __builtin_memset(zeros, 0, static_cast<size_t>(q.row_of_zeros<T>(q.src_c)) * sizeof(T));
   for (int64_t item = a.begin; item < a.end; ++item) {
     const TileSpan span = tiles_of(q, item);
-    locate(q, span, places);
-    transform_sources(q, a.src, span, places, zeros, sources);
+    transform_sources(q, a.src, span, scratch);
     const T* filter = static_cast<const T*>(a.packed);
     for (int64_t c0 = 0; c0 < q.dst_c; c0 += kPanel<T>) {
       const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);
@@ -216,7 +205,7 @@ void run(const ConvRunArgs<T>& a) {
       const ResultFn<T> back =
           (lanes > kLanes<T> ? kTransformResult<T, 2> : kTransformResult<T, 1>)[span.k.rows - 2][span.k.cols - 2];
       for (int64_t i = 0; i < span.count; ++i)
-        back(q, products + i / kGroup * products_group + i % kGroup * lanes, c0, a.bias, a.dst, places[i]);
+        back(q, products + i / kGroup * products_group + i % kGroup * lanes, c0, a.bias, a.dst, scratch.places[i]);
       filter += 36 * panel_point<T>(q.src_c, lanes);
     }
   }

@@ -36,10 +36,7 @@ void plan(const ConvShape& s, ConvFilterPlan& out) {
   out.chunks = p.chunks * p.slices;
   out.finish_items = ceil_div(q.dst_c, kPanel<T>) * ceil_div(q.src_c, kFinish);
   out.partial_bytes = round_up(p.chunks * p.elements * size, 64);
-  out.scratch_bytes =
-      round_up(q.groups * (q.src_group + kPanelGroup<T>)*size + q.row_of_zeros<T>(max_of(q.src_c, q.dst_c)) * size +
-                   q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)),
-               64);
+  out.scratch_bytes = TileScratch<T>::bytes(q, max_of(q.src_c, q.dst_c));
 }
 
 /// A g A^T of the tile at p for V vectors of channels of g, c0 and on; zero lanes behind the last.
@@ -80,12 +77,8 @@ template <class T>
 void run(const ConvFilterArgs<T>& a) {
   const FilterPlan p = filter_plan<T>(a.shape);
   const WinogradGeometry& q = p.q;
-  T* sources = static_cast<T*>(a.scratch);
-  T* cotangents = sources + q.groups * q.src_group;
-  T* zeros = cotangents + q.groups * kPanelGroup<T>;
-  const int64_t row = q.row_of_zeros<T>(max_of(q.src_c, q.dst_c));
-  TilePlace* places = reinterpret_cast<TilePlace*>(zeros + row);
-  __builtin_memset(zeros, 0, static_cast<size_t>(row) * sizeof(T));
+  const TileScratch<T> scratch(q, max_of(q.src_c, q.dst_c), a.scratch);
+  T *sources = scratch.sources, *cotangents = scratch.panels;
   const int64_t panels = ceil_div(q.dst_c, kPanel<T>);
   for (int64_t work = a.begin; work < a.end; ++work) {
     const int64_t chunk = work / p.slices, slice = work % p.slices;
@@ -99,8 +92,7 @@ void run(const ConvFilterArgs<T>& a) {
       __builtin_memset(partial, 0, static_cast<size_t>(36 * q.src_c * round_up(to - from, kLanes<T>)) * sizeof(T));
     for (int64_t item = first_item; item < (chunk + 1) * q.items / p.chunks; ++item) {
       const TileSpan span = tiles_of(q, item);
-      locate(q, span, places);
-      transform_sources(q, a.x, span, places, zeros, sources);
+      transform_sources(q, a.x, span, scratch);
       T* sums = partial;
       for (int64_t c0 = from; c0 < to; c0 += kPanel<T>) {
         const int64_t lanes = round_up(min_of(kPanel<T>, q.dst_c - c0), kLanes<T>);
@@ -108,7 +100,8 @@ void run(const ConvFilterArgs<T>& a) {
             (lanes == kPanel<T> ? kTransformCotangent<T, 2>
                                 : kTransformCotangent<T, 1>)[span.k.rows - 2][span.k.cols - 2];
         for (int64_t i = 0; i < span.count; ++i)
-          adjoint(q, a.g, places[i], zeros, c0, cotangents + i / kGroup * kPanelGroup<T> + i % kGroup * lanes);
+          adjoint(q, a.g, scratch.places[i], scratch.zeros, c0,
+                  cotangents + i / kGroup * kPanelGroup<T> + i % kGroup * lanes);
         const int64_t groups = span.count / kGroup, rest = span.count % kGroup;
         const Strip whole{groups, kGroup, q.src_group, kPanelGroup<T> - kGroup * lanes,
                           item > first_item || !all_points};

@@ -90,12 +90,6 @@ struct WinogradGeometry {
   int64_t src_group;   // elements of a group of tiles, transformed
   int64_t items;
   TileClass classes[9];
-
-  /// Elements of a row of pixels as wide as a tile is, a whole number of lines.
-  template <class T>
-  STEIN_INLINE int64_t row_of_zeros(int64_t channels) const {
-    return round_up((5 * cols.dilation + 1) * channels, kLine<T>);
-  }
 };
 
 template <class T>
@@ -156,6 +150,33 @@ struct TilePlace {
   int64_t n, h0, w0;
 };
 
+/// What a range of items works in: transformed sources; the groups' products or cotangents of a panel; zeros for Pixels; places.
+template <class T>
+struct TileScratch {
+  T *sources, *panels, *zeros;
+  TilePlace* places;
+
+  /// `channels`: of the images that Pixels reads.
+  TileScratch(const WinogradGeometry& q, int64_t channels, void* memory)
+      : sources(static_cast<T*>(memory)),
+        panels(sources + q.groups * q.src_group),
+        zeros(panels + q.groups * kPanelGroup<T>),
+        places(reinterpret_cast<TilePlace*>(zeros + row(q, channels))) {
+    __builtin_memset(zeros, 0, static_cast<size_t>(row(q, channels)) * sizeof(T));
+  }
+  static int64_t bytes(const WinogradGeometry& q, int64_t channels) {
+    const int64_t elements = q.groups * (q.src_group + kPanelGroup<T>)+row(q, channels);
+    return round_up(
+        elements * static_cast<int64_t>(sizeof(T)) + q.groups * kGroup * static_cast<int64_t>(sizeof(TilePlace)), 64);
+  }
+
+ private:
+  // A row of pixels as wide as a tile is, a whole number of lines.
+  static int64_t row(const WinogradGeometry& q, int64_t channels) {
+    return round_up((5 * q.cols.dilation + 1) * channels, kLine<T>);
+  }
+};
+
 /// The places of the tiles of a span.
 STEIN_INLINE void locate(const WinogradGeometry& q, const TileSpan& span, TilePlace* places) {
   const int64_t cols = q.cols.count(span.k.cols), per_image = q.rows.count(span.k.rows) * cols;
@@ -168,7 +189,7 @@ STEIN_INLINE void locate(const WinogradGeometry& q, const TileSpan& span, TilePl
   }
 }
 
-/// H x W pixels of an image, the first at (h0, w0); there are zeros around it. `zeros`: q.row_of_zeros(channels) of them.
+/// H x W pixels of an image, the first at (h0, w0); there are zeros around it. `zeros`: of TileScratch.
 template <int H, int W, class T>
 class Pixels {
  public:
@@ -237,21 +258,22 @@ inline constexpr SourceFn<T> kTransformSource[3][3] = {
     {transform_source<T, 3, 2>, transform_source<T, 3, 3>, transform_source<T, 3, 4>},
     {transform_source<T, 4, 2>, transform_source<T, 4, 3>, transform_source<T, 4, 4>}};
 
-/// All channels of a span's tiles, to their places in the groups.
+/// Finds a span's tiles and transforms all channels of them, to their places in the groups.
 template <class T>
 STEIN_INLINE void transform_sources(const WinogradGeometry& q, const T* src, const TileSpan& span,
-                                    const TilePlace* places, const T* zeros, T* sources) {
+                                    const TileScratch<T>& to) {
   constexpr int64_t kAhead = 2;  // tiles; their rows are too short for the hardware to see them coming
   const SourceFn<T> transform = kTransformSource<T>[span.k.rows - 2][span.k.cols - 2];
+  locate(q, span, to.places);
   for (int64_t i = 0; i < span.count; ++i) {
     if (i + kAhead < span.count) {
-      const TilePlace& p = places[i + kAhead];
+      const TilePlace& p = to.places[i + kAhead];
       const T* row = src + ((p.n * q.src_h + p.h0) * q.src_w + p.w0) * q.src_c;
       for (int64_t r = 0; r < span.k.rows; ++r, row += q.rows.dilation * q.src_w * q.src_c)
         for (int64_t j = 0; j < span.k.cols; ++j)
           for (int64_t c = 0; c < q.src_c; c += kLine<T>) __builtin_prefetch(row + j * q.cols.dilation * q.src_c + c);
     }
-    transform(q, src, places[i], zeros, sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
+    transform(q, src, to.places[i], to.zeros, to.sources + i / kGroup * q.src_group + i % kGroup * kLine<T>);
   }
 }
 
